@@ -1,0 +1,98 @@
+"""The words everyone shares: raw item, tagged event and their parts, records and outcomes. No I/O.
+
+Wire types are `msgspec.Struct(frozen=True)`; the JSON Schemas under `config/schema/` are generated from them.
+"""
+
+from __future__ import annotations
+
+from workers.model.analysis import (
+    ANALYSED_ALL,
+    ActorMatch,
+    Analysis,
+    Attacker,
+    Country,
+    CountryMention,
+    DeniedActor,
+    Evidence,
+    FieldName,
+    Indicator,
+    Malware,
+    Mentions,
+    Objective,
+    ObjectiveId,
+    Organisation,
+    Score,
+    Sector,
+    Summary,
+    TargetCountry,
+    Targets,
+    Technique,
+    Vulnerability,
+)
+from workers.model.event import (
+    ItemRef,
+    Lookup,
+    LookupStatus,
+    Provenance,
+    TaggedEvent,
+)
+from workers.model.item import (
+    ContentType,
+    Observable,
+    RawItem,
+    Source,
+    Tlp,
+)
+from workers.model.records import (
+    DeadLettered,
+    Filtered,
+    Headers,
+    Outcome,
+    OutgoingRecord,
+    Partition,
+    Record,
+    Tagged,
+)
+
+__all__ = [
+    "ANALYSED_ALL",
+    "ActorMatch",
+    "Analysis",
+    "Attacker",
+    "ContentType",
+    "Country",
+    "CountryMention",
+    "DeadLettered",
+    "DeniedActor",
+    "Evidence",
+    "FieldName",
+    "Filtered",
+    "Headers",
+    "Indicator",
+    "ItemRef",
+    "Lookup",
+    "LookupStatus",
+    "Malware",
+    "Mentions",
+    "Objective",
+    "ObjectiveId",
+    "Observable",
+    "Organisation",
+    "Outcome",
+    "OutgoingRecord",
+    "Partition",
+    "Provenance",
+    "RawItem",
+    "Record",
+    "Score",
+    "Sector",
+    "Source",
+    "Summary",
+    "Tagged",
+    "TaggedEvent",
+    "TargetCountry",
+    "Targets",
+    "Technique",
+    "Tlp",
+    "Vulnerability",
+]

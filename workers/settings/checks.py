@@ -1,0 +1,100 @@
+"""Checks that need more than one key: what belongs together, what excludes what. Pure but for looking whether files exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from workers.errors import ConfigError
+from workers.settings.schema import KafkaSettings, LookupSettings, Settings
+
+__all__ = ["check_settings"]
+
+
+def check_settings(settings: Settings, file: str) -> None:
+    """Raises ConfigError for the first pair of settings that cannot be meant together."""
+    for key, value, expected in _faults(settings):
+        raise ConfigError(file, key, value, expected)
+
+
+def _faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
+    yield from _kafka(settings.kafka)
+    yield from _sizes(settings)
+    yield from _topics(settings)
+    for at, lookup in enumerate(settings.lookups):
+        yield from _lookup(lookup, f"lookup[{at}]")
+    if settings.redis.url is not None and urlsplit(settings.redis.url).password:
+        yield "redis.url", "(hidden)", "no password in the url: name a file in redis.password_file"
+    for key, path in _files(settings):
+        if path is not None and not path.is_file():
+            yield key, str(path), "a file that exists"
+
+
+def _kafka(kafka: KafkaSettings) -> Iterator[tuple[str, object, str]]:
+    sasl = kafka.security_protocol.startswith("SASL")
+    for key in ("sasl_mechanism", "sasl_username", "sasl_password_file"):
+        value = getattr(kafka, key)
+        if sasl and value is None:
+            yield f"kafka.{key}", None, f"a value, since security_protocol is {kafka.security_protocol}"
+        if not sasl and value is not None:
+            yield f"kafka.{key}", str(value), f"no value, since security_protocol is {kafka.security_protocol}"
+    if (kafka.ssl_certificate_file is None) != (kafka.ssl_key_file is None):
+        yield "kafka.ssl_key_file", str(kafka.ssl_key_file), "certificate and key together, or neither"
+    if kafka.heartbeat_interval_ms * 3 > kafka.session_timeout_ms:
+        yield "kafka.heartbeat_interval_ms", kafka.heartbeat_interval_ms, "at most a third of session_timeout_ms"
+
+
+def _sizes(settings: Settings) -> Iterator[tuple[str, object, str]]:
+    if settings.kafka.max_request_bytes < 2 * settings.tagger.max_item_bytes:
+        value = settings.kafka.max_request_bytes
+        yield (
+            "kafka.max_request_bytes",
+            value,
+            "at least twice tagger.max_item_bytes, so that any item can be dead-lettered",
+        )
+    if settings.tagger.watchdog_s * 1000 > settings.kafka.max_poll_interval_ms:
+        yield "tagger.watchdog_s", settings.tagger.watchdog_s, "at most kafka.max_poll_interval_ms"
+    if settings.supervisor.backoff_max_s < settings.supervisor.backoff_initial_s:
+        yield "supervisor.backoff_max_s", settings.supervisor.backoff_max_s, "at least backoff_initial_s"
+
+
+def _topics(settings: Settings) -> Iterator[tuple[str, object, str]]:
+    declared = [topic.name for topic in settings.topics]
+    for name in _doubles(declared):
+        yield "topic.name", name, "each topic declared once in topics.toml"
+    for name in _doubles(route.name for route in settings.routes):
+        yield "route.name", name, "each route named once in routes.toml"
+    if settings.tagger.output in settings.tagger.sources or settings.tagger.dead_letter in settings.tagger.sources:
+        yield "tagger.sources", settings.tagger.sources, "topics that the tagger does not write to"
+
+
+def _lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
+    if lookup.hard_ttl_s < lookup.soft_ttl_s:
+        yield f"{where}.hard_ttl_s", lookup.hard_ttl_s, "at least soft_ttl_s"
+    if lookup.endpoint is not None and not lookup.endpoint.startswith(("https://", "http://")):
+        yield f"{where}.endpoint", lookup.endpoint, "an http or https URL"
+    if lookup.endpoint is not None and lookup.endpoint.startswith("http://") and not lookup.internal:
+        yield f"{where}.endpoint", lookup.endpoint, "https, since the provider is not internal"
+
+
+def _files(settings: Settings) -> Iterator[tuple[str, Path | None]]:
+    kafka, redis = settings.kafka, settings.redis
+    yield "kafka.sasl_password_file", kafka.sasl_password_file
+    yield "kafka.ssl_ca_file", kafka.ssl_ca_file
+    yield "kafka.ssl_certificate_file", kafka.ssl_certificate_file
+    yield "kafka.ssl_key_file", kafka.ssl_key_file
+    yield "redis.password_file", redis.password_file
+    yield "redis.ssl_ca_file", redis.ssl_ca_file
+    yield "http.ca_file", settings.http.ca_file
+    for at, lookup in enumerate(settings.lookups):
+        if lookup.enabled:
+            yield f"lookup[{at}].key_file", lookup.key_file
+
+
+def _doubles(names: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield name
+        seen.add(name)

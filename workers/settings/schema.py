@@ -1,0 +1,264 @@
+"""The settings' shape: frozen dataclasses with their bounds. Defaults stand in `config/shirase.toml`, not here.
+
+A key without a value in the file is an error, except the optional ones (`… | None`). Nothing here reads anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta
+
+__all__ = [
+    "BatchSettings",
+    "CacheSettings",
+    "DeadLetterSettings",
+    "FieldMapSettings",
+    "FilterSettings",
+    "HttpSettings",
+    "KafkaSettings",
+    "KnowledgeSettings",
+    "LogSettings",
+    "LookupSettings",
+    "MetricsSettings",
+    "RedisSettings",
+    "RouteSettings",
+    "Settings",
+    "StageSettings",
+    "SupervisorSettings",
+    "TaggerSettings",
+    "TopicSettings",
+]
+
+PositiveInt: TypeAlias = Annotated[int, Meta(gt=0)]
+NotNegativeInt: TypeAlias = Annotated[int, Meta(ge=0)]
+Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
+Milliseconds: TypeAlias = Annotated[int, Meta(gt=0)]
+Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+TopicName: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+TlpName: TypeAlias = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KafkaSettings:
+    """`[kafka]`: where the brokers are, how to log in, and the clients' time limits."""
+
+    bootstrap_servers: Annotated[str, Meta(min_length=1)]
+    client_id: Name
+    group: Name
+    instance: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,100}$")] | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password_file: Path | None = None
+    ssl_ca_file: Path | None = None
+    ssl_certificate_file: Path | None = None
+    ssl_key_file: Path | None = None
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"]
+    session_timeout_ms: Milliseconds
+    heartbeat_interval_ms: Milliseconds
+    max_poll_interval_ms: Milliseconds
+    request_timeout_ms: Milliseconds
+    transaction_timeout_ms: Milliseconds
+    max_request_bytes: PositiveInt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchSettings:
+    """`[batch]`: what cuts a batch."""
+
+    max_records: PositiveInt
+    max_bytes: PositiveInt
+    max_wait_ms: Milliseconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaggerSettings:
+    """`[tagger]`: the hot path."""
+
+    sources: Annotated[list[TopicName], Meta(min_length=1)]
+    output: TopicName
+    dead_letter: TopicName
+    guarantee: Literal["exactly-once", "at-least-once"]
+    max_item_bytes: PositiveInt
+    watchdog_s: Seconds
+    grace_s: Seconds
+    minimum_score: Share
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageSettings:
+    """`[stages]`: what can be switched off, for measuring and for trouble."""
+
+    read: bool
+    look_up: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetterSettings:
+    """`[dead_letter]`: the limit that stops the worker loudly instead of draining a topic."""
+
+    max_in_a_row: PositiveInt
+    max_share: Share
+    share_window: PositiveInt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FilterSettings:
+    """`[filter]`: items dropped on purpose, counted as `filtered`."""
+
+    exclude_sources: list[str]
+    languages: list[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RedisSettings:
+    """`[redis]`: the cache server. No url: lookups are cached in the process only."""
+
+    url: str | None = None
+    password_file: Path | None = None
+    ssl_ca_file: Path | None = None
+    timeout_ms: Milliseconds
+    key_prefix: Name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CacheSettings:
+    """`[cache]`: what is kept in the process, and how the shared cache behaves."""
+
+    process_entries: PositiveInt
+    process_ttl_ms: Milliseconds
+    jitter: Share
+    lock_ms: Milliseconds
+    compress_over_bytes: PositiveInt
+    breaker_failures: PositiveInt
+    breaker_open_ms: Milliseconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpSettings:
+    """`[http]`: the bounds of every call to a third party."""
+
+    connect_timeout_ms: Milliseconds
+    max_answer_bytes: PositiveInt
+    user_agent: Annotated[str, Meta(min_length=1)]
+    trust_environment_proxies: bool
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SupervisorSettings:
+    """`[supervisor]`: restarts of worker processes."""
+
+    backoff_initial_s: Seconds
+    backoff_max_s: Seconds
+    crash_limit: PositiveInt
+    crash_window_s: Seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricsSettings:
+    """`[metrics]`: where `/metrics`, `/livez` and `/readyz` are served. Worker slot i listens on port + i; port 0 picks a free one."""
+
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
+    stalled_after_s: Seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogSettings:
+    """`[log]`: JSON lines on standard error, or readable ones."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["json", "console"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnowledgeSettings:
+    """`[knowledge]`: where the compiled knowledge may be kept between starts."""
+
+    cache_dir: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopicSettings:
+    """`topics.toml`, one `[[topic]]` per topic that we declare. Times in milliseconds, sizes in bytes."""
+
+    name: TopicName
+    partitions: PositiveInt
+    replication: PositiveInt
+    configs: dict[str, str | int | bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouteSettings:
+    """`routes.toml`, one `[[route]]` each: a name and the conditions that must all hold (each is "any of these")."""
+
+    name: Name
+    topic: TopicName | None = None
+    attacker_country: list[str] | None = None
+    actor: list[str] | None = None
+    target_country: list[str] | None = None
+    sector: list[str] | None = None
+    objective: list[str] | None = None
+    technique: list[str] | None = None
+    malware: list[str] | None = None
+    source: list[str] | None = None
+    minimum_score: Share | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldMapSettings:
+    """`feeds.toml`, one `[[feed]]` per topic of another shape: JSON pointers (RFC 6901) for raw item members."""
+
+    topic: TopicName
+    members: dict[str, str]
+    constants: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookupSettings:
+    """`lookups.toml`, one `[[lookup]]` each: what is asked of whom, how long it keeps, and what may leave the house."""
+
+    kind: Name
+    provider: Name
+    enabled: bool
+    internal: bool
+    endpoint: str | None = None
+    method: Literal["GET", "POST"] = "GET"
+    batch: PositiveInt
+    deadline_ms: Milliseconds
+    soft_ttl_s: PositiveInt
+    hard_ttl_s: PositiveInt
+    negative_ttl_s: PositiveInt
+    tlp_ceiling: TlpName
+    key_file: Path | None = None
+    answers: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Everything that an operator can set, checked."""
+
+    config_dir: Path
+    kafka: KafkaSettings
+    batch: BatchSettings
+    tagger: TaggerSettings
+    stages: StageSettings
+    dead_letter: DeadLetterSettings
+    filter: FilterSettings
+    redis: RedisSettings
+    cache: CacheSettings
+    http: HttpSettings
+    supervisor: SupervisorSettings
+    metrics: MetricsSettings
+    log: LogSettings
+    knowledge: KnowledgeSettings
+    topics: tuple[TopicSettings, ...]
+    routes: tuple[RouteSettings, ...]
+    feeds: tuple[FieldMapSettings, ...]
+    lookups: tuple[LookupSettings, ...]
