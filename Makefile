@@ -57,8 +57,13 @@ kafka-start: setup ## Apache Kafka on this machine (Java and Maven needed), addr
 kafka-stop: setup ## stop it
 	$(BIN)/python -m tests.support.kafka_server stop
 
-bench: setup ## the benchmark's table (Java and Maven needed)
-	$(BIN)/python -m benchmarks
+bench: setup .venv-bench/.installed ## the benchmark's tables (Java and Maven needed); ITEMS=file of raw items
+	$(BIN)/python -m benchmarks $(if $(ITEMS),--items $(ITEMS)) $(ARGS)
+
+.venv-bench/.installed: requirements/bench.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt
+	@touch $@
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
