@@ -146,6 +146,14 @@ class CacheStore(Protocol):
         """Give the lock back; False where `token` does not hold it (any more)."""
         ...
 
+    def acquire_many(self, keys: Sequence[str], token: str, ttl_ms: int) -> list[bool]:
+        """`acquire` for each key, independently, in one round trip."""
+        ...
+
+    def release_many(self, keys: Sequence[str], token: str) -> list[bool]:
+        """`release` for each key, independently, in one round trip."""
+        ...
+
 
 class ProviderAnswer(Struct, frozen=True, kw_only=True):
     """What a provider knows of a key: a value, or that it has none (None, which is an answer, not a failure)."""

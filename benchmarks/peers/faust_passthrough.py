@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 
 import faust
 
@@ -21,6 +22,8 @@ app = faust.App(
     producer_acks=-1,
     producer_compression_type="lz4",
     stream_wait_empty=False,
+    store="memory://",
+    datadir=tempfile.mkdtemp(prefix="shirase-bench-faust-"),
 )
 source = app.topic(source_name, value_serializer="raw", key_serializer="raw")
 output = app.topic(output_name, value_serializer="raw", key_serializer="raw")
@@ -40,5 +43,5 @@ async def copy(stream: faust.StreamT[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv = [sys.argv[0], "worker", "-l", "warning"]
+    sys.argv = [sys.argv[0], "worker", "-l", "warn"]
     app.main()

@@ -24,6 +24,12 @@ def _faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _topics(settings)
     for at, lookup in enumerate(settings.lookups):
         yield from _lookup(lookup, f"lookup[{at}]")
+        if lookup.enabled and not lookup.timeout_ms < settings.cache.lock_ms:
+            yield (
+                f"lookup[{at}].timeout_ms",
+                lookup.timeout_ms,
+                "less than cache.lock_ms, so that a lock outlives its call",
+            )
     if settings.redis.url is not None and urlsplit(settings.redis.url).password:
         yield "redis.url", "(hidden)", "no password in the url: name a file in redis.password_file"
     for key, path in _files(settings):
@@ -76,6 +82,27 @@ def _lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, s
         yield f"{where}.endpoint", lookup.endpoint, "an http or https URL"
     if lookup.endpoint is not None and lookup.endpoint.startswith("http://") and not lookup.internal:
         yield f"{where}.endpoint", lookup.endpoint, "https, since the provider is not internal"
+    if lookup.endpoint is not None:
+        yield from _http_lookup(lookup, where)
+
+
+def _http_lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
+    in_path = "{key}" in (lookup.endpoint or "")
+    if in_path == (lookup.parameter is not None):
+        yield f"{where}.parameter", lookup.parameter, "a parameter for the keys, or else {key} in the endpoint's path"
+    if in_path and lookup.method != "GET":
+        yield f"{where}.method", lookup.method, "GET, since the key stands in the endpoint's path"
+    if lookup.batch > 1 and in_path:
+        yield f"{where}.batch", lookup.batch, "1, since the endpoint's path holds one key"
+    if lookup.batch > 1 and lookup.key is None:
+        yield f"{where}.key", None, "a pointer to the key within an entry, since batch is above 1"
+    if lookup.batch > 1 and lookup.not_found_statuses:
+        yield f"{where}.not_found_statuses", list(lookup.not_found_statuses), "none, since batch is above 1"
+    for name in lookup.numbers:
+        if name not in lookup.answers:
+            yield f"{where}.numbers", name, "names that stand in answers"
+    if not lookup.answers:
+        yield f"{where}.answers", {}, "at least one answer"
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path | None]]:

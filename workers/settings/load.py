@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -124,11 +124,9 @@ def _from_text(variable: str, text: str, kind: Any) -> Any:
         except ValueError as error:
             raise ConfigError("environment", variable, text, f"JSON: {error}") from error
     try:
-        return msgspec.to_builtins(
-            msgspec.convert(value, kind, strict=False, dec_hook=_path), enc_hook=str
-        )
+        return msgspec.to_builtins(msgspec.convert(value, kind, strict=False, dec_hook=_path), enc_hook=str)
     except msgspec.ValidationError as error:
-        raise ConfigError("environment", variable, text, _expectation(error)) from error
+        raise ConfigError("environment", variable, text, _expectation(error, kind)) from error
 
 
 def _path(kind: type, value: Any) -> Any:
@@ -137,9 +135,17 @@ def _path(kind: type, value: Any) -> Any:
     raise ValueError("Expected a path (a non-empty string)")
 
 
-def _expectation(error: msgspec.ValidationError) -> str:
+def _expectation(error: msgspec.ValidationError, kind: Any) -> str:
     text = str(error).partition(" - at `")[0]
+    if text.startswith("Invalid enum value"):
+        return f"one of {', '.join(_choices(kind))}"
     return text.removeprefix("Expected ")
+
+
+def _choices(kind: Any) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [str(choice) for choice in get_args(kind)]
+    return [choice for part in get_args(kind) for choice in _choices(part)]
 
 
 def _convert(
@@ -157,7 +163,8 @@ def _convert(
     except msgspec.ValidationError as error:
         key = _key_of(error)
         where = origin.get(f"{section}.{key}", file)
-        raise ConfigError(where, f"{section}.{key}", values.get(key), _expectation(error)) from error
+        hint = get_type_hints(kind, include_extras=True).get(key)
+        raise ConfigError(where, f"{section}.{key}", values.get(key), _expectation(error, hint)) from error
 
 
 def _anchored(kind: type, value: Any, base: Path) -> Any:

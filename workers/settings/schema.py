@@ -40,6 +40,8 @@ Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 TopicName: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Pointer: TypeAlias = Annotated[str, Meta(pattern=r"^(/([^~]|~[01])*)?$", description="JSON pointer, RFC 6901")]
+HttpStatus: TypeAlias = Literal[400, 404, 410, 422]
 TlpName: TypeAlias = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
 
 
@@ -230,14 +232,23 @@ class LookupSettings:
     internal: bool
     endpoint: str | None = None
     method: Literal["GET", "POST"] = "GET"
+    parameter: str | None = None
+    separator: Annotated[str, Meta(min_length=1)] = ","
+    rows: Pointer = ""
+    key: Pointer | None = None
+    numbers: tuple[str, ...] = ()
+    not_found_statuses: tuple[HttpStatus, ...] = ()
+    key_header: Annotated[str, Meta(pattern="^[A-Za-z0-9-]+$")] = "Authorization"
     batch: PositiveInt
+    concurrency: PositiveInt = 4
     deadline_ms: Milliseconds
+    timeout_ms: Milliseconds = 5000
     soft_ttl_s: PositiveInt
     hard_ttl_s: PositiveInt
     negative_ttl_s: PositiveInt
     tlp_ceiling: TlpName
     key_file: Path | None = None
-    answers: dict[str, str]
+    answers: dict[str, Pointer]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

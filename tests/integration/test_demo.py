@@ -1,0 +1,153 @@
+"""`shirase demo` as a user runs it: everything accounted for, beside another copy, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli_calls import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN_S = 90
+
+
+class Demo:
+    """A running `shirase demo` with a temporary folder of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "workers.cli.main", "demo", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"TMPDIR": str(folder)},
+        )
+
+    def finish(self, code: int = 0) -> str:
+        out, err = self.process.communicate(timeout=WITHIN_S)
+        assert self.process.returncode == code, (out, err)
+        assert err == ""
+        return out
+
+    def facts(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.finish())
+        return found
+
+    def left_behind(self) -> list[str]:
+        """Files of its temporary folder, and processes that name it or that came from it."""
+        return [*map(str, self.folder.iterdir()), *processes_naming(str(self.folder))]
+
+
+def processes_naming(text: str) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if text in command:
+                found.append(command)
+    return found
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Demo]:
+    demo = Demo(tmp_path / "kept", "--keep")
+    yield demo
+    demo.process.kill()
+    demo.process.communicate()
+
+
+def test_everything_is_accounted_for_twice_in_a_row(tmp_path: Path) -> None:
+    for turn in ("first", "second"):
+        demo = Demo(tmp_path / turn, "--json")
+        facts = demo.facts()
+        assert facts["adds_up"]
+        assert (facts["fed"], facts["dead_lettered"], facts["filtered"]) == (46, 5, 1)
+        assert facts["tagged"] == len(facts["events"]) == 40
+        assert demo.left_behind() == []
+
+
+def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    both = [Demo(tmp_path / name, "--json") for name in ("one", "two")]
+    facts = [demo.facts() for demo in both]
+    assert [found["tagged"] for found in facts] == [40, 40]
+    assert facts[0]["metrics_url"] != facts[1]["metrics_url"]
+    assert [demo.left_behind() for demo in both] == [[], []]
+
+
+def test_the_reading_and_the_lookups_are_real() -> None:
+    facts = Program()("demo", "--json").json()
+    events = {event["title"]: event for event in facts["events"]}
+    seed = events["Japan under pressure from two sides"]
+    assert {"CN", "KP"} <= set(re.findall(r"\b[A-Z]{2}\b", seed["attacker"]))
+    assert "JP" in seed["target"]
+    assert seed["evidence"] != "-"
+    assert "Lazarus" in events["Lazarus Group blamed for theft at Osaka crypto exchange"]["attacker"]
+    statuses = {name.rpartition(" ")[2] for name in facts["metrics"] if "lookup_answers_total cve" in name}
+    assert {"found", "not_found", "withheld"} <= statuses
+    assert {letter["code"] for letter in facts["dead_letters"]} == {
+        "not-json",
+        "no-text",
+        "unknown-tlp",
+        "not-an-object",
+        "wrong-type",
+    }
+
+
+def test_away_from_a_terminal_it_prints_plain_lines(tmp_path: Path) -> None:
+    out = Demo(tmp_path / "demo").finish()
+    assert "46 consumed = 40 tagged + 5 dead-lettered + 1 filtered: nothing lost." in out
+    assert "\x1b" not in out
+    assert not set(out) & set("│┃━")
+    assert re.search(r"from http://127\.0\.0\.1:\d+/metrics", out)
+
+
+def test_kept_it_answers_until_told_to_end(running: Demo) -> None:
+    assert running.process.stdout is not None
+    lines: list[str] = []
+    while not lines or "Running until Ctrl-C" not in lines[-1]:
+        lines.append(running.process.stdout.readline())
+        assert lines[-1], running.process.stderr
+    rest = [running.process.stdout.readline() for _ in range(8)]
+    where = dict(line.rstrip("\n").split("\t") for line in rest)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(where["metrics"].replace("/metrics", "/readyz"), timeout=10) as answer:
+        assert answer.status == 200
+    call = where["dead letters"].split()[1:]
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.cli.main", *call], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert len(done.stdout.splitlines()) == 1 + 5
+    started = time.monotonic()
+    running.process.send_signal(signal.SIGTERM)
+    running.finish()
+    assert time.monotonic() - started < 25
+    assert running.left_behind() == []
+
+
+def test_interrupted_half_way_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "demo")
+    assert demo.process.stdout is not None
+    while "topics created" not in demo.process.stdout.readline():
+        assert demo.process.poll() is None
+    demo.process.send_signal(signal.SIGINT)
+    demo.process.communicate(timeout=WITHIN_S)
+    assert demo.process.returncode == 130
+    assert demo.left_behind() == []

@@ -1,0 +1,251 @@
+"""What the provider reads out of an answer, and which addresses it calls. No server."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.lookups import FakeClock, lookup_settings
+from workers.adapters import http_connect, http_json
+from workers.adapters.http_connect import is_public
+from workers.adapters.http_json import HttpJsonProvider, _AnswerReader, _number, _retry_after
+from workers.errors import DependencyError
+from workers.settings import HttpSettings, LookupSettings
+
+EPSS = {
+    "endpoint": "https://api.example/epss",
+    "parameter": "cve",
+    "rows": "/data",
+    "key": "/cve",
+    "answers": {"epss": "/epss", "date": "/date"},
+    "numbers": ("epss",),
+}
+ROW = {"cve": "CVE-1", "epss": "0.00133", "date": "2022-03-01"}
+
+
+def row(**changes: Any) -> LookupSettings:
+    return lookup_settings(**(EPSS | changes))
+
+
+def http(**changes: Any) -> HttpSettings:
+    values: dict[str, Any] = {
+        "connect_timeout_ms": 500,
+        "max_answer_bytes": 1_000_000,
+        "user_agent": "shirase/test",
+        "trust_environment_proxies": False,
+    }
+    return HttpSettings(**(values | changes))
+
+
+def read(document: Any, keys: list[str], **changes: Any) -> dict[str, dict[str, Any]] | None:
+    return _AnswerReader(row(**changes)).entries(json.dumps(document).encode(), keys)
+
+
+def test_entries_are_read_by_pointers() -> None:
+    assert read({"data": [ROW]}, ["CVE-1", "CVE-2"]) == {"CVE-1": {"epss": 0.00133, "date": "2022-03-01"}}
+
+
+def test_keys_are_compared_without_case_and_given_back_as_asked() -> None:
+    assert read({"data": [ROW | {"cve": "cve-1"}]}, ["CVE-1"]) == {"CVE-1": {"epss": 0.00133, "date": "2022-03-01"}}
+
+
+def test_what_nobody_asked_for_is_ignored_and_the_first_of_two_counts() -> None:
+    found = read({"data": [ROW | {"cve": "CVE-7"}, ROW, ROW | {"date": "2099-01-01"}]}, ["CVE-1"])
+    assert found == {"CVE-1": {"epss": 0.00133, "date": "2022-03-01"}}
+
+
+def test_a_missing_member_is_null() -> None:
+    assert read({"data": [{"cve": "CVE-1"}]}, ["CVE-1"]) == {"CVE-1": {"epss": None, "date": None}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *(None, 1, "data", [], {}, {"data": None}, {"data": {}}, {"data": "CVE-1"}, {"data": [1]}, {"data": [[]]}),
+        *({"data": [{}]}, {"data": [{"cve": 1}]}, {"data": [{"cve": None}]}, {"data": [ROW, {"epss": "1"}]}),
+    ],
+)
+def test_any_other_shape_is_no_answer(document: Any) -> None:
+    assert read(document, ["CVE-1"]) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b'{"data": [', b"[" * 100_000, b'{"data": NaN}'])
+def test_what_is_not_json_is_no_answer(body: bytes) -> None:
+    assert _AnswerReader(row()).entries(body, ["CVE-1"]) is None
+
+
+@given(st.binary(max_size=300))
+def test_no_body_makes_it_fail(body: bytes) -> None:
+    _AnswerReader(row()).entries(body, ["CVE-1"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "document"), [("", ROW), ("/result", {"result": ROW}), ("/result", {"result": [ROW]})]
+)
+def test_with_one_key_a_call_the_answer_is_its_entry(rows: str, document: Any) -> None:
+    found = read(document, ["CVE-1"], batch=1, key=None, rows=rows)
+    assert found == {"CVE-1": {"epss": 0.00133, "date": "2022-03-01"}}
+
+
+def test_with_one_key_a_call_an_empty_list_is_nothing_known_and_a_string_is_no_answer() -> None:
+    assert read({"result": []}, ["CVE-1"], batch=1, key=None, rows="/result") == {}
+    assert read({"result": "x"}, ["CVE-1"], batch=1, key=None, rows="/result") is None
+
+
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [
+        ("0.5", 0.5),
+        (1, 1.0),
+        ("1e400", None),
+        ("nan", None),
+        ("inf", None),
+        ("x", None),
+        (None, None),
+        (True, None),
+        ([], None),
+    ],
+)
+def test_numbers_are_numbers_or_nothing(part: Any, number: float | None) -> None:
+    assert _number(part) == number
+
+
+def test_how_long_to_wait_is_seconds_or_a_date() -> None:
+    now = 1_700_000_000.0
+    assert _retry_after(None, now) is None
+    assert _retry_after("120", now) == 120.0
+    assert _retry_after(formatdate(now + 90, usegmt=True), now) == 90.0
+    assert _retry_after(formatdate(now - 90, usegmt=True), now) == 0.0
+    for odd in ("", "soon", "-1", "1.5", "٣", "Fri, 99 Nov 2023 99:00:00 GMT"):
+        assert _retry_after(odd, now) is None
+    assert (_retry_after("9" * 5000, now) or 0) > 3600
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
+        *("224.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1"),
+        *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1"),
+    ],
+)
+def test_addresses_of_the_house_are_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_the_rest_is(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "2130706433",
+        "127.1",
+        "localhost",
+        "169.254.169.254",
+        "0x7f.1",
+    ],
+)
+def test_a_provider_outside_is_never_called_inside(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        port = listener.getsockname()[1]
+        provider = HttpJsonProvider(row(endpoint=f"http://{host}:{port}/"), http(), FakeClock(), None)
+        with pytest.raises(DependencyError, match="scripted: address-refused"):
+            provider.fetch(["CVE-1"], 2.0)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        provider.close()
+
+
+def test_one_address_of_the_house_among_public_ones_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*stream, ("8.8.8.8", 443)), (*stream, ("10.0.0.1", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    provider = HttpJsonProvider(row(), http(), FakeClock(), None)
+    with pytest.raises(DependencyError, match="address-refused"):
+        provider.fetch(["CVE-1"], 2.0)
+    provider.close()
+
+
+def test_a_name_that_does_not_resolve_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        raise socket.gaierror(-2, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    provider = HttpJsonProvider(row(), http(), FakeClock(), None)
+    with pytest.raises(DependencyError, match="scripted: connection"):
+        provider.fetch(["CVE-1"], 2.0)
+    provider.close()
+
+
+def test_how_the_session_is_made() -> None:
+    provider = HttpJsonProvider(row(key_header="X-Key"), http(), FakeClock(), "s3cret")
+    session = provider._session
+    assert isinstance(session, requests.Session)
+    assert session.trust_env is False
+    assert session.verify is True
+    assert session.headers["X-Key"] == "s3cret"
+    assert session.headers["User-Agent"] == "shirase/test"
+    adapter: Any = session.adapters["https://"]
+    assert adapter.max_retries.total == 0
+    assert "s3cret" not in repr(provider)
+    provider.close()
+
+
+def test_what_the_settings_say_of_certificates_and_proxies_is_passed_on(tmp_path: Any) -> None:
+    provider = HttpJsonProvider(
+        row(), http(ca_file=tmp_path / "ca.pem", trust_environment_proxies=True), FakeClock(), None
+    )
+    assert provider._session.verify == str(tmp_path / "ca.pem")
+    assert provider._session.trust_env is True
+    provider.close()
+
+
+def test_the_clients_loggers_that_print_addresses_are_turned_down() -> None:
+    HttpJsonProvider(row(), http(), FakeClock(), None).close()
+    for name in ("urllib3.connection", "urllib3.connectionpool"):
+        assert not logging.getLogger(name).isEnabledFor(logging.WARNING)
+
+
+def test_connecting_takes_no_longer_than_told_over_all_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))] * 4
+
+    def connect(self: socket.socket, _address: Any) -> None:
+        limits.append(self.gettimeout() or 0.0)
+        raise TimeoutError
+
+    limits: list[float] = []
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    provider = HttpJsonProvider(row(), http(connect_timeout_ms=500), FakeClock(), None)
+    with pytest.raises(DependencyError, match="scripted: timeout"):
+        provider.fetch(["CVE-1"], 2.0)
+    assert len(limits) == 4
+    assert 0.5 >= limits[0] > limits[-1]
+    provider.close()
+
+
+def test_cutting_what_is_closed_already_is_no_fault() -> None:
+    sock = socket.socket()
+    sock.close()
+    http_connect._cut(sock)
+    http_json._shut(urllib3.HTTPResponse(body=b""))

@@ -1,0 +1,144 @@
+"""From `lookups.toml` to an enricher: what is refused, and what comes of the shipped rows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.lookups import FakeClock, RecordingTelemetry, request_for, statuses
+from workers.cli.wiring_lookups import build_enricher
+from workers.enrich import CachedEnricher, Enricher, NullEnricher
+from workers.enrich.shared_cache import NoSharedCache, SharedCache
+from workers.errors import ConfigError
+from workers.model import Tlp
+from workers.settings import Settings, load_settings
+
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+EPSS = """
+[[lookup]]
+kind = "cve"
+provider = "first-epss"
+enabled = true
+internal = false
+endpoint = "https://api.example/epss"
+parameter = "cve"
+rows = "/data"
+key = "/cve"
+answers = { epss = "/epss" }
+numbers = ["epss"]
+batch = 100
+deadline_ms = 400
+timeout_ms = 5000
+soft_ttl_s = 10
+hard_ttl_s = 20
+negative_ttl_s = 5
+tlp_ceiling = "GREEN"
+"""
+ACTOR = SimpleNamespace(name="APT1", aliases=(), attack_id="G0006", country="CN", kind="state")
+KNOWLEDGE: Any = SimpleNamespace(actors={"u1": ACTOR})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(CONFIG, tmp_path / "config")
+    return tmp_path / "config"
+
+
+def loaded(folder: Path, lookups: str | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    if lookups is not None:
+        (folder / "lookups.toml").write_text(lookups, encoding="utf-8")
+    return load_settings(folder, None, environment or {})
+
+
+def built(settings: Settings) -> Enricher:
+    return build_enricher(settings, KNOWLEDGE, RecordingTelemetry(), FakeClock())
+
+
+def test_the_shipped_rows_ask_the_knowledge_and_nobody_else(folder: Path) -> None:
+    enricher = built(loaded(folder))
+    assert isinstance(enricher, CachedEnricher)
+    (lookups,) = enricher.look_up([request_for("CVE-1", actors=["u1", "u2"], tlp=Tlp.RED)])
+    assert statuses(lookups) == [("u1", "found"), ("u2", "not_found")]
+    assert lookups[0].source == "knowledge"
+    assert lookups[0].value is not None
+    assert lookups[0].value["attack_url"] == "https://attack.mitre.org/groups/G0006/"
+    assert isinstance(enricher._tools.shared, NoSharedCache)
+    enricher.close()
+
+
+def test_switched_on_the_shipped_epss_row_is_whole(folder: Path) -> None:
+    text = (folder / "lookups.toml").read_text(encoding="utf-8").replace("enabled = false", "enabled = true")
+    settings = loaded(folder, text, {"SHIRASE_REDIS__URL": "redis://127.0.0.1:1/0"})
+    enricher = built(settings)
+    assert isinstance(enricher, CachedEnricher)
+    assert isinstance(enricher._tools.shared, SharedCache)
+    assert statuses(enricher.look_up([request_for("CVE-1", tlp=None)])[0]) == [("CVE-1", "withheld")]
+    enricher.close()
+
+
+def test_no_rows_or_the_stage_off_is_no_enricher(folder: Path) -> None:
+    assert isinstance(built(loaded(folder, "")), NullEnricher)
+    off = loaded(folder, EPSS, {"SHIRASE_STAGES__LOOK_UP": "false"})
+    assert isinstance(built(off), NullEnricher)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('kind = "cve"', 'kind = "weather"', r"lookup\[0\]\.kind"),
+        ('endpoint = "https://api.example/epss"\nparameter = "cve"\n', "", r"lookup\[0\]\.endpoint"),
+        ('endpoint = "https', 'endpoint = "http', r"lookup\[0\]\.endpoint"),
+        ('parameter = "cve"\n', "", r"lookup\[0\]\.parameter"),
+        ("api.example/epss", "api.example/{key}", r"lookup\[0\]\.parameter"),
+        ('key = "/cve"\n', "", r"lookup\[0\]\.key"),
+        ('rows = "/data"', 'rows = "data"', r"lookup\[0\]\.rows"),
+        ('epss = "/epss"', 'epss = "/~2"', r"lookup\[0\]\.answers"),
+        ('numbers = ["epss"]', 'numbers = ["other"]', r"lookup\[0\]\.numbers"),
+        ("answers = { epss", "answers = {} # ", r"lookup\[0\]\.(answers|numbers)"),
+        ("batch = 100", "batch = 100\nnot_found_statuses = [404]", r"lookup\[0\]\.not_found_statuses"),
+        ("batch = 100", "batch = 1\nnot_found_statuses = [429]", r"lookup\[0\]\.not_found_statuses"),
+        ("timeout_ms = 5000", "timeout_ms = 10000", r"lookup\[0\]\.timeout_ms"),
+        ("hard_ttl_s = 20", "hard_ttl_s = 9", r"lookup\[0\]\.hard_ttl_s"),
+    ],
+)
+def test_rows_that_cannot_be_meant_are_refused(folder: Path, old: str, new: str, key: str) -> None:
+    assert old in EPSS
+    with pytest.raises(ConfigError, match=key):
+        built(loaded(folder, EPSS.replace(old, new)))
+
+
+def test_the_path_form_wants_one_key_a_call_by_get(folder: Path) -> None:
+    text = EPSS.replace("api.example/epss", "api.example/{key}").replace('parameter = "cve"\n', "")
+    with pytest.raises(ConfigError, match=r"lookup\[0\]\.batch"):
+        loaded(folder, text)
+    with pytest.raises(ConfigError, match=r"lookup\[0\]\.method"):
+        loaded(folder, text.replace("batch = 100", 'batch = 1\nmethod = "POST"'))
+    enricher = built(loaded(folder, text.replace("batch = 100", "batch = 1")))
+    enricher.close()
+
+
+def test_key_files_become_headers_and_stay_out_of_sight(folder: Path) -> None:
+    (folder / "key").write_text("s3cret\n", encoding="utf-8")
+    enricher = built(loaded(folder, EPSS + 'key_file = "key"\nkey_header = "X-Key"\n'))
+    assert isinstance(enricher, CachedEnricher)
+    provider: Any = enricher._rows[0].provider
+    assert provider._session.headers["X-Key"] == "s3cret"
+    assert "s3cret" not in repr(enricher._rows)
+    enricher.close()
+    with pytest.raises(ConfigError, match="key_file"):
+        loaded(folder, EPSS + 'key_file = "nowhere"\n')
+
+
+def test_redis_password_comes_from_its_file(folder: Path) -> None:
+    (folder / "password").write_text("s3cret\n", encoding="utf-8")
+    environment = {"SHIRASE_REDIS__URL": "rediss://cache.example/0", "SHIRASE_REDIS__PASSWORD_FILE": "password"}
+    enricher = built(loaded(folder, EPSS, environment))
+    assert isinstance(enricher, CachedEnricher)
+    shared: Any = enricher._tools.shared
+    assert shared._store._client.connection_pool.connection_kwargs["password"] == "s3cret"
+    enricher.close()

@@ -1,0 +1,189 @@
+"""Turns what the sentences say into attackers and mentions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct, field
+
+from workers.classify import scoring
+from workers.classify.groups import FoundGroup
+from workers.classify.mentions import Mention, evidence_of, quote
+from workers.classify.text import FieldText
+from workers.knowledge import ActorEntry, ActorKind
+from workers.model import ActorMatch, Attacker, Evidence, Objective
+
+__all__ = ["Blame", "attackers_of", "blame_actors", "blame_countries", "match_actor"]
+
+_EVIDENCE_MOST = 5
+_ALONE_MOST = 12
+_SPONSOR = 0.88
+_STATE_WORDS = ("state", "government", "military", "intelligence", "国家", "政府", "軍")
+
+
+class Blame(Struct):
+    """What stands against one country or one group of no country."""
+
+    country: str | None
+    strengths: list[float] = field(default_factory=list)
+    hedged: list[bool] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    actors: dict[str, list[Mention]] = field(default_factory=dict)
+    groups: list[tuple[FoundGroup, FieldText]] = field(default_factory=list)
+    target: float = 0.0
+    denied: float = 0.0
+    state: bool = False
+    sentences: set[int] = field(default_factory=set)
+
+    def add(self, strength: float, evidence: Evidence, *, hedged: bool, sentence: int) -> None:
+        """One more reading."""
+        self.sentences.add(sentence)
+        self.strengths.append(strength)
+        self.hedged.append(hedged)
+        if len(self.evidence) < _EVIDENCE_MOST:
+            self.evidence.append(evidence)
+
+    def score(self) -> float:
+        """How sure it is, by the scoring module."""
+        if not self.strengths:
+            return 0.0
+        score = scoring.combine(self.strengths)
+        if all(self.hedged):
+            score = scoring.hedge(score)
+        if self.denied:
+            score = scoring.weigh_against(score, self.denied * 0.6)
+        if self.target > max(self.strengths):
+            score = scoring.weigh_against(score, self.target * 0.6)
+        return score
+
+
+def blame_countries(countries: Sequence[tuple[str, Mention]]) -> dict[str, Blame]:
+    """The blame of each country from the mentions of the country itself."""
+    found: dict[str, Blame] = {}
+    for code, mention in countries:
+        blame = found.setdefault(code, Blame(code))
+        if mention.role == "attacker":
+            blame.add(mention.strength, evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence)
+            blame.state = blame.state or any(
+                word in mention.text.folded[mention.start : mention.end] for word in _STATE_WORDS
+            )
+        elif mention.role == "target":
+            blame.target = max(blame.target, mention.strength)
+        elif mention.role == "denied":
+            blame.denied = max(blame.denied, mention.strength)
+    return found
+
+
+def match_actor(
+    actors: Mapping[str, ActorEntry], mention: Mention, score: float
+) -> tuple[ActorMatch, str | None, ActorKind]:
+    """The actor that a mention names, its country and kind; an ambiguous alias names all candidates and picks none."""
+    alias = mention.text.original[mention.token.start : mention.token.end]
+    entries = [actors[key] for key in mention.token.surface.actors if key in actors]
+    evidence = [quote(mention.text, mention.token.start, mention.token.end, mention.rule or "actor.named")]
+    countries = {entry.country for entry in entries}
+    country = countries.pop() if len(countries) == 1 else None
+    if len(entries) == 1:
+        entry = entries[0]
+        match = ActorMatch(
+            name=entry.name, alias=alias, score=score, id=entry.id, attack_id=entry.attack_id, evidence=evidence
+        )
+        return match, country, entry.kind
+    match = ActorMatch(
+        name=alias, alias=alias, score=score, candidates=sorted({entry.name for entry in entries}), evidence=evidence
+    )
+    kinds = {entry.kind for entry in entries}
+    return match, country, kinds.pop() if len(kinds) == 1 else "unknown"
+
+
+def blame_actors(found: dict[str, Blame], actors: Mapping[str, ActorEntry], mentions: Sequence[Mention]) -> list[Blame]:
+    """Adds the named actors to their sponsors' blame; those without one each get a blame of their own."""
+    alone: dict[str, Blame] = {}
+    for mention in mentions:
+        if mention.role != "attacker":
+            continue
+        _, country, _ = match_actor(actors, mention, 0.0)
+        country = country or _settled(actors, mention, found)
+        if country:
+            blame = found.setdefault(country, Blame(country))
+            blame.add(
+                min(mention.strength, _SPONSOR), evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence
+            )
+        else:
+            key = "|".join(mention.token.surface.actors) or mention.token.surface.malware
+            blame = alone.setdefault(key, Blame(None))
+            blame.add(mention.strength, evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence)
+        blame.actors.setdefault("|".join(mention.token.surface.actors) or mention.token.surface.malware, []).append(
+            mention
+        )
+    return list(alone.values())[:_ALONE_MOST]
+
+
+def _settled(actors: Mapping[str, ActorEntry], mention: Mention, found: Mapping[str, Blame]) -> str | None:
+    """The country of an ambiguous alias where the text itself blames exactly one of the candidates' countries."""
+    possible = {actors[key].country for key in mention.token.surface.actors if key in actors}
+    blamed = [code for code in possible if code and code in found and found[code].strengths]
+    return blamed[0] if len(blamed) == 1 else None
+
+
+def attackers_of(
+    blames: Sequence[Blame],
+    actors: Mapping[str, ActorEntry],
+    names: Mapping[str, str],
+    objectives: Mapping[int, list[Objective]],
+) -> list[Attacker]:
+    """The attackers above the threshold, the one with the most evidence first and primary."""
+    scored = [(blame.score(), blame) for blame in blames]
+    kept = [(score, blame) for score, blame in scored if score >= scoring.ATTACKER_THRESHOLD]
+    kept.sort(key=lambda pair: (-(sum(pair[1].strengths)), -pair[0], pair[1].country or "~"))
+    out: list[Attacker] = []
+    for index, (score, blame) in enumerate(kept):
+        matches, kind = _matches(blame, actors, names, score)
+        out.append(
+            Attacker(
+                country=blame.country,
+                rank="secondary" if index else "primary",
+                kind=kind,
+                score=scoring.calibrated(score),
+                stance="suspected" if all(blame.hedged) else "asserted",
+                actors=matches,
+                objectives=objectives.get(id(blame), []),
+                evidence=blame.evidence,
+            )
+        )
+    return out
+
+
+def _matches(
+    blame: Blame, actors: Mapping[str, ActorEntry], names: Mapping[str, str], score: float
+) -> tuple[list[ActorMatch], ActorKind]:
+    matches: list[ActorMatch] = []
+    kinds: list[ActorKind] = []
+    for key, mentions in blame.actors.items():
+        strength = scoring.calibrated(scoring.combine([mention.strength for mention in mentions]))
+        if mentions[0].token.surface.actors:
+            match, _, kind = match_actor(actors, mentions[0], strength)
+            kinds.append(kind)
+        else:
+            alias = mentions[0].text.original[mentions[0].token.start : mentions[0].token.end]
+            evidence = [quote(mentions[0].text, mentions[0].token.start, mentions[0].token.end, mentions[0].rule)]
+            match = ActorMatch(name=names.get(key, alias), alias=alias, score=strength, evidence=evidence)
+            kinds.append("non-state")
+        matches.append(match)
+    for group, text in blame.groups:
+        evidence = [quote(text, group.start, group.end, group.rule)]
+        matches.append(
+            ActorMatch(
+                name=group.name, alias=group.name, score=scoring.calibrated(min(group.score, score)), evidence=evidence
+            )
+        )
+    return matches, _kind(blame, kinds)
+
+
+def _kind(blame: Blame, kinds: Sequence[ActorKind]) -> ActorKind:
+    known = [kind for kind in kinds if kind != "unknown"]
+    if known:
+        return known[0]
+    if blame.country is None:
+        return "non-state" if blame.groups else "unknown"
+    return "state" if blame.state else "unknown"

@@ -1,0 +1,95 @@
+"""Gathers malware, techniques, vulnerabilities and indicators over all fields. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct, field
+
+from workers.classify.mentions import quote
+from workers.classify.observables import ObservableFinder
+from workers.classify.scanner import Sentence
+from workers.classify.text import FieldText
+from workers.knowledge import Knowledge
+from workers.model import Evidence, Indicator, Malware, Technique, Vulnerability
+
+__all__ = ["Features", "collect_features"]
+
+_EVIDENCE_MOST = 3
+
+
+class Features(Struct):
+    """What the text names besides attackers and targets."""
+
+    malware: list[Malware] = field(default_factory=list)
+    techniques: list[Technique] = field(default_factory=list)
+    vulnerabilities: list[Vulnerability] = field(default_factory=list)
+    indicators: list[Indicator] = field(default_factory=list)
+
+
+def collect_features(
+    knowledge: Knowledge,
+    finder: ObservableFinder,
+    fields: Sequence[FieldText],
+    sentences: Iterable[tuple[FieldText, Sentence]],
+) -> Features:
+    """Each family, technique, vulnerability and indicator once, with its first places as evidence."""
+    families: dict[str, list[Evidence]] = {}
+    described: dict[str, list[Evidence]] = {}
+    for text, sentence in sentences:
+        for token in sentence.tokens:
+            surface = token.surface
+            if surface.malware:
+                _note(families, surface.malware, text, (token.start, token.end), "lexicon.malware")
+            for identifier in surface.techniques:
+                _note(described, identifier, text, (token.start, token.end), "lexicon.technique")
+    return Features(
+        malware=_malware(knowledge, families),
+        techniques=_techniques(knowledge, finder, fields, described),
+        vulnerabilities=_first_by_id([found for text in fields for found in finder.vulnerabilities(text)]),
+        indicators=_indicators(finder, fields),
+    )
+
+
+def _note(found: dict[str, list[Evidence]], key: str, text: FieldText, span: tuple[int, int], rule: str) -> None:
+    places = found.setdefault(key, [])
+    if len(places) < _EVIDENCE_MOST:
+        places.append(quote(text, span[0], span[1], rule))
+
+
+def _malware(knowledge: Knowledge, families: dict[str, list[Evidence]]) -> list[Malware]:
+    out = []
+    for key, evidence in families.items():
+        entry = knowledge.malware.get(key)
+        if entry:
+            out.append(Malware(name=entry.name, kind=entry.kind, id=entry.id, evidence=evidence))
+    return out
+
+
+def _techniques(
+    knowledge: Knowledge, finder: ObservableFinder, fields: Sequence[FieldText], described: dict[str, list[Evidence]]
+) -> list[Technique]:
+    out: dict[str, Technique] = {}
+    for text in fields:
+        for technique in finder.techniques(text):
+            out.setdefault(technique.id, technique)
+    for identifier, evidence in described.items():
+        entry = knowledge.techniques[identifier]
+        current = knowledge.techniques.get(entry.successor or entry.id, entry)
+        out.setdefault(current.id, Technique(id=current.id, name=current.name, explicit=False, evidence=evidence))
+    return list(out.values())
+
+
+def _first_by_id(found: Sequence[Vulnerability]) -> list[Vulnerability]:
+    out: dict[str, Vulnerability] = {}
+    for vulnerability in found:
+        out.setdefault(vulnerability.id, vulnerability)
+    return list(out.values())
+
+
+def _indicators(finder: ObservableFinder, fields: Sequence[FieldText]) -> list[Indicator]:
+    out: dict[tuple[str, str], Indicator] = {}
+    for text in fields:
+        for indicator in finder.indicators(text):
+            out.setdefault((indicator.type, indicator.value), indicator)
+    return list(out.values())

@@ -1,0 +1,193 @@
+"""Finds indicators, CVE ids and explicit ATT&CK ids. Linear-time expressions only. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import re2
+
+from workers.classify.mentions import quote
+from workers.classify.text import FieldText
+from workers.knowledge import Knowledge
+from workers.model import Indicator, Technique, Vulnerability
+
+__all__ = ["ObservableFinder"]
+
+_CVE = re2.compile(r"(?i)\bCVE[-‐-– ]?((?:19|20)\d{2})[-‐-– ](\d{4,7})\b")
+_ATTACK_ID = re2.compile(r"\b(T\d{4}(?:\.\d{3})?)\b")
+_DOT = r"(?:\.|\[\.\]|\(\.\)|\[dot\]|\(dot\)|\{\.\}| dot )"
+_URL = re2.compile(r"(?i)\b(?:h(?:tt|xx)ps?|ftp|fxp)(?::|\[:\])//[^\s<>\"'\x00、。）」]{3,400}")
+_EMAIL = re2.compile(
+    rf"(?i)\b[a-z0-9._%+-]{{1,64}}(?:@|\[@\]|\[at\]|\(at\))[a-z0-9-]{{1,63}}(?:{_DOT}[a-z0-9-]{{1,63}}){{0,5}}{_DOT}[a-z]{{2,18}}\b"
+)
+_DOMAIN = re2.compile(rf"(?i)\b(?:[a-z0-9_-]{{1,63}}{_DOT}){{1,6}}[a-z]{{2,18}}\b")
+_IPV4 = re2.compile(r"\b(?:\d{1,3}(?:\.|\[\.\]|\(\.\)|\[dot\])){3}\d{1,3}\b")
+_HASH = re2.compile(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32})\b")
+_REGISTRY = re2.compile(r"(?i)\b(?:HKLM|HKCU|HKEY_LOCAL_MACHINE|HKEY_CURRENT_USER|HKCR|HKU)\\[^\s,;\"'<>]{3,200}")
+_PATH = re2.compile(r"(?:\b[A-Za-z]:\\|%[A-Za-z]{3,20}%\\)[^\s,;\"'<>|*?\x00]{2,200}")
+_BITCOIN = re2.compile(r"\b(?:bc1[a-z0-9]{25,59}|[13][a-km-zA-HJ-NP-Z1-9]{25,34})\b")
+_ETHEREUM = re2.compile(r"\b0x[0-9a-fA-F]{40}\b")
+# In the order in which one wins where several match at the same place; with the signs without which none can match.
+_SIGNED = (
+    ("url", _URL, ("://", "[:]")),
+    ("email-addr", _EMAIL, ("@", "at]", "at)")),
+    ("windows-registry-key", _REGISTRY, ("\\",)),
+    ("file-path", _PATH, ("\\",)),
+    ("wallet", _ETHEREUM, ("0x",)),
+)
+_UNSIGNED = (("ipv4-addr", _IPV4), ("hash", _HASH), ("wallet", _BITCOIN), ("domain-name", _DOMAIN))
+_HASH_KINDS = {32: "file-hash-md5", 40: "file-hash-sha1", 64: "file-hash-sha256"}
+_REFANGED = (
+    ("[.]", "."),
+    ("(.)", "."),
+    ("{.}", "."),
+    ("[dot]", "."),
+    ("(dot)", "."),
+    (" dot ", "."),
+    ("[:]", ":"),
+    ("[@]", "@"),
+    ("[at]", "@"),
+    ("(at)", "@"),
+)
+_MOST = 2000
+
+
+class ObservableFinder:
+    """Knows the benign values and the ids of ATT&CK. Immutable."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        compiled = knowledge.compiled
+        self._techniques = knowledge.techniques
+        self._set = re2.Set.SearchSet()
+        for _, pattern in _UNSIGNED:
+            self._set.Add(pattern.pattern)
+        self._set.Compile()
+        self._benign = frozenset(compiled.benign_domains)
+        self._benign_addresses = frozenset(compiled.benign_addresses)
+        self._endings = frozenset(compiled.top_level_domains)
+        self._not_domains = frozenset(compiled.not_domains)
+
+    def vulnerabilities(self, field: FieldText) -> Iterator[Vulnerability]:
+        """CVE ids in their normal form."""
+        if "cve" not in field.folded:
+            return
+        for found in _CVE.finditer(field.plain):
+            start, end = found.span()
+            yield Vulnerability(
+                id=f"CVE-{found.group(1)}-{found.group(2)}", evidence=[quote(field, start, end, "pattern.cve")]
+            )
+
+    def techniques(self, field: FieldText) -> Iterator[Technique]:
+        """ATT&CK ids that the text gives itself; a revoked id becomes its successor, an unknown one is left out."""
+        for found in _ATTACK_ID.finditer(field.plain):
+            entry = self._techniques.get(found.group(1))
+            if entry is None:
+                continue
+            current = self._techniques.get(entry.successor or entry.id, entry)
+            start, end = found.span()
+            yield Technique(
+                id=current.id,
+                name=current.name,
+                explicit=True,
+                evidence=[quote(field, start, end, "pattern.attack-id")],
+            )
+
+    def indicators(self, field: FieldText) -> Iterator[Indicator]:
+        """Indicators, refanged, without benign values."""
+        plain = field.plain
+        taken = count = 0
+        for kind, start, end in self._candidates(plain):
+            if start < taken:
+                continue
+            written = plain[start:end]
+            value = _refang(written)
+            taken = end
+            resolved = self._kind(kind, value, written)
+            if resolved and count < _MOST:
+                count += 1
+                yield Indicator(
+                    type=resolved,
+                    value=_normal(resolved, value),
+                    as_written=field.original[start:end],
+                    evidence=[quote(field, start, end, f"pattern.{resolved}")],
+                )
+
+    def _candidates(self, plain: str) -> list[tuple[str, int, int]]:
+        firing = [(kind, pattern) for kind, pattern, signs in _SIGNED if any(sign in plain for sign in signs)]
+        firing += [_UNSIGNED[index] for index in sorted(self._set.Match(plain.encode("utf-8")) or ())]
+        out: list[tuple[int, int, str, int]] = []
+        for index, (kind, pattern) in enumerate(firing):
+            out += [(found.start(), index, kind, found.end()) for found in pattern.finditer(plain)]
+        return [(kind, *_trimmed(plain, start, end)) for start, _, kind, end in sorted(out)]
+
+    def _kind(self, kind: str, value: str, written: str) -> str:
+        defanged = value != written
+        if kind == "hash":
+            return _HASH_KINDS[len(value)]
+        if kind == "ipv4-addr":
+            parts = [int(part) for part in value.split(".")]
+            plausible = (
+                all(part <= 255 for part in parts)
+                and value not in self._benign_addresses
+                and parts[0] not in {0, 10, 127}
+            )
+            return "ipv4-addr" if plausible and not value.startswith("192.168.") else ""
+        if kind == "domain-name":
+            return self._domain_kind(value.lower(), defanged=defanged)
+        if kind == "url":
+            host = value.split("//", 1)[-1].split("/", 1)[0].split(":", 1)[0].lower()
+            return "" if self._is_benign(host) and not defanged else "url"
+        if kind == "email-addr":
+            return (
+                ""
+                if self._is_benign(value.rsplit("@", 1)[-1].lower())
+                and value.rsplit("@", 1)[-1].lower()
+                not in {"gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "protonmail.com"}
+                else "email-addr"
+            )
+        if kind == "wallet":
+            return "cryptocurrency-wallet" if written.startswith("0x") or _looks_like_wallet(written) else ""
+        return kind
+
+    def _domain_kind(self, value: str, *, defanged: bool) -> str:
+        ending = value.rsplit(".", 1)[-1]
+        if value in self._not_domains or (ending not in self._endings and not defanged) or self._is_benign(value):
+            return ""
+        if ending == "onion":
+            return "onion-address"
+        return "domain-name"
+
+    def _is_benign(self, host: str) -> bool:
+        parts = host.split(".")
+        return any(".".join(parts[index:]) in self._benign for index in range(len(parts) - 1))
+
+
+def _trimmed(plain: str, start: int, end: int) -> tuple[int, int]:
+    while end > start and plain[end - 1] in ".,;:!?)]}'\"":
+        end -= 1
+    return start, end
+
+
+def _refang(written: str) -> str:
+    value = written
+    for fanged, plain in _REFANGED:
+        if fanged in value.lower():
+            value = value.replace(fanged, plain).replace(fanged.upper(), plain)
+    low = value[:8].lower()
+    if low.startswith("hxxp"):
+        value = "http" + value[4:]
+    elif low.startswith("fxp"):
+        value = "ftp" + value[3:]
+    return value
+
+
+def _normal(kind: str, value: str) -> str:
+    return value.lower() if kind in {"domain-name", "onion-address"} or kind.startswith("file-hash") else value
+
+
+def _looks_like_wallet(value: str) -> bool:
+    return (
+        any(char.isdigit() for char in value[1:])
+        and any(char.isupper() for char in value)
+        and any(char.islower() for char in value)
+    )
