@@ -43,19 +43,22 @@ class Contender(Struct, frozen=True, kw_only=True):
     def run(self, job: Job, timeout_s: float) -> None:
         """Runs the job to its end.
 
-        Raises subprocess.CalledProcessError, subprocess.TimeoutExpired.
+        Raises RuntimeError where it fails, subprocess.TimeoutExpired where it does not end.
         """
         arguments = [job.bootstrap, job.source, job.output, str(job.count)] if self.uses_arguments else []
         extra = [str(job.batch)] if "benchmarks.passthrough" in self.command else []
         environment = {**os.environ, **shirase_environment(job), **self.environment}
-        subprocess.run(
+        done = subprocess.run(
             [*self.command, *arguments, *extra],
             env=environment,
             cwd=ROOT,
             timeout=timeout_s,
-            check=True,
-            stderr=subprocess.DEVNULL,
+            check=False,
+            capture_output=True,
+            text=True,
         )
+        if done.returncode:
+            raise RuntimeError(f"{self.name} ended with {done.returncode}: {done.stderr[-2000:]}")
 
 
 def shirase_environment(job: Job) -> dict[str, str]:
@@ -74,7 +77,7 @@ def shirase_environment(job: Job) -> dict[str, str]:
 
 def peer_python() -> Path:
     """The Python of the peers' virtual environment."""
-    return Path(os.environ.get("SHIRASE_BENCH_PEERS", ROOT / ".venv-bench")) / "bin" / "python"
+    return Path(os.environ.get("BENCH_PEERS", ROOT / ".venv-bench")) / "bin" / "python"
 
 
 def contenders() -> list[Contender]:

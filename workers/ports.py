@@ -18,8 +18,11 @@ __all__ = [
     "CacheEntry",
     "CacheStore",
     "Clock",
+    "LateAnswers",
     "LookupProvider",
     "ProviderAnswer",
+    "Rate",
+    "RateLimiter",
     "RecordStream",
     "Telemetry",
     "Watchdog",
@@ -155,10 +158,45 @@ class CacheStore(Protocol):
         ...
 
 
+class Rate(Struct, frozen=True, kw_only=True):
+    """A token bucket: it holds `burst` tokens and gains `per_s` a second. In any T seconds at most burst + T * per_s go."""
+
+    per_s: float
+    burst: int
+
+
+class RateLimiter(Protocol):
+    """Token buckets by name, shared by all who know the name. Raises DependencyError, and only that.
+
+    Laws: a new bucket is full; no more tokens go than the rate allows, whoever asks; a time before the last one told
+    (clocks differ) gains nothing; a bucket that nobody asks for is forgotten once it would be full.
+    """
+
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float:
+        """Take a token at `now_s` (seconds since 1970): 0 where there was one, else the seconds until there may be."""
+        ...
+
+
+class LateAnswers(Protocol):
+    """Takes what could not wait for its batch. At least once, apart from the stream's transactions."""
+
+    def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        """Hand over; returns soon. Raises DependencyError where they cannot be taken."""
+        ...
+
+    def close(self) -> None:
+        """Deliver what is under way, within a bounded time."""
+        ...
+
+
 class ProviderAnswer(Struct, frozen=True, kw_only=True):
-    """What a provider knows of a key: a value, or that it has none (None, which is an answer, not a failure)."""
+    """What a provider knows of a key: a value, or that it has none (None, which is an answer, not a failure).
+
+    `known_at`: since when, in seconds since 1970, where the provider looked before it was asked.
+    """
 
     value: dict[str, Any] | None
+    known_at: float | None = None
 
 
 class LookupProvider(Protocol):

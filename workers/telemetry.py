@@ -43,6 +43,7 @@ _TABLE = (
     MetricSpec("lookup_answers_total", "counter", "Lookup answers by kind and status.", ("kind", "status")),
     MetricSpec("cache_requests_total", "counter", "Cache reads by cache and result.", ("cache", "result")),
     MetricSpec("lookup_duration_seconds", "histogram", "Time a provider takes.", ("kind",), LATENCY_SECONDS),
+    MetricSpec("late_answers_total", "counter", "Lookups answered after their event, by result.", ("result",)),
     MetricSpec("breaker_state", "gauge", "0 closed, 1 half-open, 2 open.", ("dependency",)),
     MetricSpec("consumer_lag_records", "gauge", "Log end minus committed position.", ("topic", "partition")),
     MetricSpec("consumer_lag_seconds", "gauge", "Age of the record last taken, zero when caught up."),

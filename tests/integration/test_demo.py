@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.support.cli_calls import Program
+from tests.support.cli_calls import CONFIG, Program
+from workers.cli.event_lines import event_row
+from workers.model import TaggedEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 90
@@ -49,20 +53,22 @@ class Demo:
         return found
 
     def left_behind(self) -> list[str]:
-        """Files of its temporary folder, and processes that name it or that came from it."""
-        return [*map(str, self.folder.iterdir()), *processes_naming(str(self.folder))]
+        """Files of its temporary folder, and processes that have to do with it."""
+        return [*map(str, self.folder.iterdir()), *processes_of(self.folder).values()]
 
 
-def processes_naming(text: str) -> list[str]:
-    found = []
+def processes_of(folder: Path) -> dict[int, str]:
+    """The processes that work in `folder` or name it in their command line."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                works_in = str((entry / "cwd").readlink())
             except OSError:
                 continue
-            if text in command:
-                found.append(command)
+            if str(folder) in command or works_in.startswith(str(folder)):
+                found[int(entry.name)] = command
     return found
 
 
@@ -72,6 +78,9 @@ def running(tmp_path: Path) -> Iterator[Demo]:
     yield demo
     demo.process.kill()
     demo.process.communicate()
+    for left in processes_of(demo.folder):  # where the demo was killed outright
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
 
 
 def test_everything_is_accounted_for_twice_in_a_row(tmp_path: Path) -> None:
@@ -92,8 +101,21 @@ def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert [demo.left_behind() for demo in both] == [[], []]
 
 
-def test_the_reading_and_the_lookups_are_real() -> None:
-    facts = Program()("demo", "--json").json()
+@pytest.fixture(scope="module")
+def facts() -> dict[str, Any]:
+    """What one demo, run in this process, found."""
+    found: dict[str, Any] = Program()("demo", "--json").json()
+    return found
+
+
+def test_files_are_read_as_the_stream_is(facts: dict[str, Any]) -> None:
+    program = Program({"SHIRASE_FILTER__EXCLUDE_SOURCES": '["Sponsored Posts"]'})
+    lines = program("tag", CONFIG / "demo/news.jsonl", CONFIG / "demo/reports.jsonl").lines()
+    events = [msgspec.json.decode(line, type=TaggedEvent) for line in lines]
+    assert [event_row(event) for event in sorted(events, key=lambda event: event.item.id)] == facts["events"]
+
+
+def test_the_reading_and_the_lookups_are_real(facts: dict[str, Any]) -> None:
     events = {event["title"]: event for event in facts["events"]}
     seed = events["Japan under pressure from two sides"]
     assert {"CN", "KP"} <= set(re.findall(r"\b[A-Z]{2}\b", seed["attacker"]))
@@ -151,3 +173,20 @@ def test_interrupted_half_way_it_leaves_nothing_behind(tmp_path: Path) -> None:
     demo.process.communicate(timeout=WITHIN_S)
     assert demo.process.returncode == 130
     assert demo.left_behind() == []
+
+
+def test_killed_outright_it_leaves_no_worker_behind(running: Demo) -> None:
+    """Nothing can remove its files then, but a worker that goes on by itself would never end."""
+    assert running.process.stdout is not None
+    while "Running until Ctrl-C" not in running.process.stdout.readline():
+        assert running.process.poll() is None
+    assert len(workers_of(running)) == 1
+    running.process.kill()
+    deadline = time.monotonic() + 40
+    while workers_of(running):
+        assert time.monotonic() < deadline, "the worker goes on without the demo"
+        time.sleep(0.2)
+
+
+def workers_of(demo: Demo) -> list[str]:
+    return [command for command in processes_of(demo.folder).values() if "run tagger" in command]

@@ -33,6 +33,7 @@ class Broker:
         try:
             wish = {"num_partitions": partitions, "replication_factor": 1, "configs": dict(configs or {})}
             admin.create_topics({name: wish})
+            admin.wait_for_topics([name], timeout_ms=15_000)  # Apache Kafka answers before every leader is known
         finally:
             admin.close()
         return name

@@ -139,7 +139,7 @@ def _differences(
             yield _difference(topic, "config", key, configs.get(key, "not set"), _text(value))
 
 
-def _difference(  # noqa: PLR0913 - one for each column
+def _difference(
     topic: TopicSettings, kind: Kind, key: str, is_now: str, should_be: str, *, may: bool = True
 ) -> TopicDifference:
     return TopicDifference(topic=topic.name, kind=kind, key=key, is_now=is_now, should_be=should_be, can_be_applied=may)

@@ -10,8 +10,11 @@ kafka-python 3.0.12 can lose a join that takes longer than one `poll`: where the
 the next `poll` neither awaits it nor joins again, and stays so for good. So metadata is fetched before the first join,
 a member outside the group polls patiently, and one that stays outside for too long ends with a DependencyError.
 
-What was polled and not yet handed out (the batch was full) is carried over to the next batch, and dropped with
-everything else when partitions are revoked or lost.
+After every change of the assignment all positions are set to the committed offsets, and nothing polled before that is
+handed out. kafka-python keeps the position of a partition that it is given again, also where the member was thrown out
+and missed a generation in which another one read on; such a stale position would publish records twice under a valid
+generation (seen). Between two polls everything polled is committed, carried over or thrown away, so going back to
+the committed offsets never skips anything. What is carried over (the batch was full) is dropped with the rest.
 """
 
 from __future__ import annotations
@@ -36,10 +39,11 @@ __all__ = ["GroupReader", "RebalanceWatch", "to_record"]
 _MOST_AT_ONCE = 1_000
 _TYPICAL_OCTETS = 2_048.0
 _JOIN_POLL_MS = 3_000
+_COMMITTED_MS = 5_000
 
 
 class RebalanceWatch(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes that partitions moved. Called on kafka-python's network thread: it counts, and does nothing else."""
+    """Notes that the assignment changed. Called on kafka-python's network thread: it counts, and does nothing else."""
 
     def __init__(self, told: Callable[[str, int], None]) -> None:
         self._told = told
@@ -48,7 +52,7 @@ class RebalanceWatch(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def epoch(self) -> int:
-        """Grows whenever partitions were taken away."""
+        """Grows whenever the assignment changed."""
         return self._epoch
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
@@ -61,7 +65,7 @@ class RebalanceWatch(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         """Partitions are given."""
-        self._told("assigned", len(set(assigned)))
+        self._moved("assigned", len(set(assigned)))
 
     def _moved(self, kind: str, partitions: int) -> None:
         with self._lock:
@@ -83,6 +87,7 @@ class GroupReader:
         self._carry: deque[Record] = deque()
         self._epoch = watch.epoch
         self._group: Any = None
+        self._must_rewind = True
         self._expected = _TYPICAL_OCTETS
         self._partitions: dict[TopicPartition, Partition] = {}
 
@@ -118,8 +123,11 @@ class GroupReader:
         polled = self._poll_client(wait_s, wanted)
         if self._watch.epoch != self._epoch:
             self._epoch = self._watch.epoch
+            self.rewind()
+        if self._must_rewind:
             batch.clear()
-            octets = 0
+            self._go_back()
+            return 0
         if polled:
             self._carry.extend(self._records(polled))
             self._group = self._consumer.group_metadata()
@@ -189,24 +197,33 @@ class GroupReader:
         return then
 
     def rewind(self) -> None:
-        """Drop what is carried and go back to the committed offsets."""
+        """Drop what is carried; the next poll goes back to the committed offsets before it hands out anything."""
         self._carry.clear()
         self._group = None
+        self._must_rewind = True
+
+    def _go_back(self) -> None:
+        """Set every position to the committed offset; where that cannot be had now, the next poll tries again."""
+        if self._consumer.group_metadata().state != MemberState.STABLE:
+            return
         try:
             for tp in self._consumer.assignment():
-                committed = self._consumer.committed(tp, timeout_ms=self._timeout_ms)
+                # Waits for a transaction of the partition's last owner that is not decided yet (KIP-447).
+                committed = self._consumer.committed(tp, timeout_ms=_COMMITTED_MS)
                 if committed is None:
                     self._consumer.seek_to_beginning(tp)
                 else:
                     self._consumer.seek(tp, committed)
-        except (KafkaError, ValueError) as error:
-            # A ValueError: the partition was taken away between the two calls; the next owner starts at its offset.
-            if isinstance(error, KafkaError):
-                raise translate(error) from error
+        except KafkaError as error:
+            translated = translate(error)
+            if not isinstance(translated, DependencyError):
+                raise translated from error
+        else:
+            self._must_rewind = False
 
     def is_caught_up(self) -> bool:
         """See `workers.ports.RecordStream.is_caught_up`: nothing carried, and no partition has more to give."""
-        if self._carry or self._consumer.group_metadata().state != MemberState.STABLE:
+        if self._carry or self._must_rewind or self._consumer.group_metadata().state != MemberState.STABLE:
             return False
         assigned = list(self._consumer.assignment())
         try:

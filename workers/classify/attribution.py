@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from workers.classify import scoring
 from workers.classify.groups import FoundGroup
@@ -17,6 +18,8 @@ __all__ = ["Blame", "attackers_of", "blame_actors", "blame_countries", "match_ac
 
 _EVIDENCE_MOST = 5
 _ALONE_MOST = 12
+_ORGANS = frozenset(("ORG", "ORGO"))
+_RANSOMWARE = " ransomware"
 _SPONSOR = 0.88
 _STATE_WORDS = ("state", "government", "military", "intelligence", "国家", "政府", "軍")
 
@@ -29,6 +32,7 @@ class Blame(Struct):
     hedged: list[bool] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     actors: dict[str, list[Mention]] = field(default_factory=dict)
+    organs: dict[str, Mention] = field(default_factory=dict)
     groups: list[tuple[FoundGroup, FieldText]] = field(default_factory=list)
     target: float = 0.0
     denied: float = 0.0
@@ -64,6 +68,9 @@ def blame_countries(countries: Sequence[tuple[str, Mention]]) -> dict[str, Blame
         blame = found.setdefault(code, Blame(code))
         if mention.role == "attacker":
             blame.add(mention.strength, evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence)
+            if mention.token.surface.cls in _ORGANS:
+                blame.organs.setdefault(mention.token.surface.text, mention)
+                blame.state = True
             blame.state = blame.state or any(
                 word in mention.text.folded[mention.start : mention.end] for word in _STATE_WORDS
             )
@@ -165,11 +172,11 @@ def _matches(
             match, _, kind = match_actor(actors, mentions[0], strength)
             kinds.append(kind)
         else:
-            alias = mentions[0].text.original[mentions[0].token.start : mentions[0].token.end]
-            evidence = [quote(mentions[0].text, mentions[0].token.start, mentions[0].token.end, mentions[0].rule)]
-            match = ActorMatch(name=names.get(key, alias), alias=alias, score=strength, evidence=evidence)
+            match = _family_match(names.get(key, ""), mentions[0], strength)
             kinds.append("non-state")
-        matches.append(match)
+        matches.append(replace(match, evidence=_places(mentions)))
+    for organ in blame.organs.values():
+        matches.append(_family_match("", organ, scoring.calibrated(organ.strength)))
     for group, text in blame.groups:
         evidence = [quote(text, group.start, group.end, group.rule)]
         matches.append(
@@ -178,6 +185,25 @@ def _matches(
             )
         )
     return matches, _kind(blame, kinds)
+
+
+def _family_match(name: str, mention: Mention, score: float) -> ActorMatch:
+    """A group under the name of its ransomware, or an organ of state under its own."""
+    alias = mention.text.original[mention.token.start : mention.token.end]
+    bare = alias[: -len(_RANSOMWARE)] if alias.lower().endswith(_RANSOMWARE) else alias
+    return ActorMatch(name=name or bare, alias=bare, score=score, evidence=_places([mention]))
+
+
+def _places(mentions: Sequence[Mention]) -> list[Evidence]:
+    """The first place of each spelling."""
+    out: dict[str, Evidence] = {}
+    for mention in mentions:
+        end = mention.token.end
+        if mention.token.surface.text.endswith(_RANSOMWARE):
+            end -= len(_RANSOMWARE)
+        found = quote(mention.text, mention.token.start, end, mention.rule or "actor.named")
+        out.setdefault(found.quote, found)
+    return list(out.values())[:_EVIDENCE_MOST]
 
 
 def _kind(blame: Blame, kinds: Sequence[ActorKind]) -> ActorKind:

@@ -37,10 +37,12 @@ class Coder:
         self._comma = letters["COMMA"]
         self._possessive = letters["POSS"]
         self._stop = letters["STOP"]
+        self._begin = letters["START"]
 
     def encode(self, field: FieldText, sentence: Sentence, *, japanese: bool) -> Coded:
         """The sentence in letters, cut at a fixed number of tokens."""
         coded = _Draft()
+        coded.put(self._begin, sentence.start, sentence.start, None)
         gap = self._japanese_gap if japanese else self._gap
         position = sentence.start
         for token in sentence.tokens:

@@ -146,7 +146,7 @@ class ObservableFinder:
                 else "email-addr"
             )
         if kind == "wallet":
-            return "cryptocurrency-wallet" if written.startswith("0x") or _looks_like_wallet(written) else ""
+            return "cryptocurrency-wallet" if written.startswith(("0x", "bc1")) or _looks_like_wallet(written) else ""
         return kind
 
     def _domain_kind(self, value: str, *, defanged: bool) -> str:

@@ -12,16 +12,20 @@ from workers.classify.features import collect_features
 from workers.classify.mentions import Mention, evidence_of
 from workers.classify.objectives import Aims, aims_of, objectives_of
 from workers.classify.observables import ObservableFinder
+from workers.classify.scanner import Sentence
 from workers.classify.sheet import ROLE_LANGUAGES, Sheet, SheetReader
 from workers.classify.summary import Picker
 from workers.classify.targets import bystanders, sectors_of, target_countries
-from workers.classify.text import detect_language, fields_of
+from workers.classify.text import FieldText, detect_language, fields_of
 from workers.knowledge import Knowledge
 from workers.model import ANALYSED_ALL, Analysis, Attacker, DeniedActor, Evidence, Mentions, RawItem, Targets
 
 __all__ = ["Reader"]
 
 _GROUPS_MOST = 6
+# A sector named in the first two sentences counts whole, then less with each sentence.
+_FADING = 0.1
+_FAR = 0.55
 
 
 class Reader:
@@ -105,7 +109,7 @@ class Reader:
         return attackers_of(blames, self._knowledge.actors, self._family_names, objectives)
 
     def _targets(self, sheet: Sheet, blamed: dict[str, float]) -> Targets:
-        weighted = [(text, sentence, 1.0) for text, sentence in sheet.sentences if sentence.tokens]
+        weighted = _weighted(sheet)
         incident = sheet.incident and not (sheet.advisory and not blamed)
         return Targets(
             countries=target_countries(sheet.countries, blamed, incident=incident),
@@ -130,3 +134,14 @@ class Reader:
             id=single.id if single else None,
             evidence=[evidence_of(mention)],
         )
+
+
+def _weighted(sheet: Sheet) -> list[tuple[FieldText, Sentence, float]]:
+    """The sentences with words of ours, weighing less the further they stand from the head of their field."""
+    out: list[tuple[FieldText, Sentence, float]] = []
+    name, place = "", 0
+    for text, sentence in sheet.sentences:
+        name, place = text.name, place + 1 if text.name == name else 0
+        if sentence.tokens:
+            out.append((text, sentence, max(_FAR, 1.0 - _FADING * max(0, place - 1))))
+    return out

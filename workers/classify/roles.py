@@ -75,7 +75,7 @@ class RoleReader:
         self._hedge = letters["HEDGE"].encode("ascii")
         self._capturable = frozenset(
             letters[name].encode("ascii")[0]
-            for name in ("NAME", "DEM", "CAP", "ORGO", "ORG", "ORGA", "PLACE", "ACTOR", "SPEAKER", "SPEAKED")
+            for name in ("NAME", "DEM", "CAP", "ORGO", "ORG", "ORGA", "PLACE", "ACTOR", "SPEAKER", "SPEAKED", "HOME")
         )
 
     def read(self, coded: Coded, language: str) -> tuple[list[Reading], list[NameSpan]]:

@@ -10,7 +10,7 @@ from workers.knowledge import Knowledge, Surface
 
 __all__ = ["GEO", "Scanner", "Sentence", "Token"]
 
-GEO = frozenset(("NAME", "DEM", "CAP", "ORGO", "ORG", "ORGA", "PLACE", "SPEAKER", "SPEAKED"))
+GEO = frozenset(("NAME", "DEM", "CAP", "ORGO", "ORG", "ORGA", "PLACE", "HOME", "SPEAKER", "SPEAKED"))
 _NAMED = GEO | {"ACTOR", "MALW"}
 _WORD = frozenset(
     chr(code) for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B), *range(0xC0, 0x250))
@@ -18,6 +18,7 @@ _WORD = frozenset(
 _JOINS = frozenset("./@\\_")
 _SENTENCE_LONGEST = 1500
 _NEAR = 28
+_SHOUTED_MINIMUM = 5
 _SMALL_WORDS = frozenset(
     (
         "of",
@@ -166,21 +167,40 @@ class Scanner:
 
     def _guard_lifted(self, field: FieldText, surface: Surface, start: int, end: int) -> bool:
         if surface.guard == "beside":
-            return self._has_setting(field.folded, start, end)
+            return self._has_setting(field, start, end)
         if surface.guard == "ransom":
             return self._beside_ransom(field.folded, start, end)
         if surface.guard == "person":
             return not self._after_given_name(field, start)
         return True
 
-    def _has_setting(self, folded: str, start: int, end: int) -> bool:
+    def _has_setting(self, field: FieldText, start: int, end: int) -> bool:
+        folded, plain = field.folded, field.plain
+        if self._is_shouted(plain, start, end):
+            return True
+        if field.name == "title" and end - start >= len(plain.strip()) - 2:
+            return True  # a heading that is nothing but the name
         after = folded[end : end + _NEAR]
         if after.startswith(("'s ", ", a ", ", the ")):
             after = after.split(" ", 1)[1]
-        near = [*folded[max(0, start - _NEAR) : start].split()[-2:], *after.split()[:2]]
+        following = after.split()[:2]
+        if (
+            len(following) > 1
+            and plain[end : end + _NEAR].split()[0][:1].isupper()
+            and following[0].strip(_STRIP) not in self._beside
+        ):
+            following = []  # the next word is a name of its own: "Copper Otter gang"
+        near = [*folded[max(0, start - _NEAR) : start].split()[-1:], *following]
         if any(word.strip(_STRIP) in self._beside for word in near):
             return True
         return bool(self._beside_ja) and any(word in folded[max(0, start - 10) : end + 12] for word in self._beside_ja)
+
+    def _is_shouted(self, plain: str, start: int, end: int) -> bool:
+        """A name in capitals among words that are not: BARIUM, POLONIUM."""
+        if end - start < _SHOUTED_MINIMUM or not plain[start:end].isupper():
+            return False
+        after = plain[end : end + _NEAR].split()[:1]
+        return bool(after) and not after[0].isupper()
 
     def _beside_ransom(self, folded: str, start: int, end: int) -> bool:
         before = folded[max(0, start - _NEAR) : start].split()[-1:]

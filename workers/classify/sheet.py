@@ -19,7 +19,9 @@ _READ_MOST = 400
 _ACTOR_NAMED = 0.86
 _BRAND_NAMED = 0.62
 _SPONSORED_FAMILY = 0.58
-_INCIDENT = frozenset(("ATTED", "DIDED", "ATTN", "DOING", "BREACH", "HACKER", "FOE", "MALW", "ACTOR", "SUFFER"))
+_INCIDENT = frozenset(
+    ("ATTED", "DIDED", "ATTN", "DOING", "BREACH", "HACKER", "FOE", "MALW", "ACTOR", "SUFFER", "HACKV")
+)
 
 
 class Sheet(Struct):

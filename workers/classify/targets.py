@@ -14,36 +14,46 @@ __all__ = ["bystanders", "sectors_of", "target_countries"]
 
 _EVIDENCE_MOST = 3
 _FALLBACK = 0.55
-_SECTOR_BASE = 0.6
-_WEAK_ALONE = 0.52
+_OWN_COUNTRY = 0.84
+_SECTOR_BASE = 0.75
+_WEAK_ALONE = 0.6
 
 
 def target_countries(
     countries: Sequence[tuple[str, Mention]], attackers: Mapping[str, float], *, incident: bool
 ) -> list[TargetCountry]:
-    """The countries acted upon. A country that only accuses is taken where nobody else is named as the target."""
-    strengths: dict[str, list[float]] = {}
-    evidence: dict[str, list[Mention]] = {}
-    spare: dict[str, Mention] = {}
+    """The countries acted upon: those that a rule names, else those that no rule speaks of, else whoever tells of the attack."""
+    ranks: tuple[dict[str, list[Mention]], ...] = ({}, {}, {}, {})
     for code, mention in countries:
-        strength = mention.strength if mention.role == "target" else 0.0
-        if not mention.role and incident and code not in attackers:
-            strength = scoring.TARGET_DEFAULT
-        if mention.role == "target" and code in attackers and mention.strength < 0.84:
-            continue
-        if strength:
-            strengths.setdefault(code, []).append(strength)
-            evidence.setdefault(code, []).append(mention)
-        elif mention.role == "accuser" and incident and code not in attackers:
-            spare.setdefault(code, mention)
-    out = [_target(code, scoring.combine(found), evidence[code]) for code, found in strengths.items()]
-    if not out:
-        out = [
-            _target(code, _FALLBACK, [mention])
-            for code, mention in spare.items()
-            if mention.token.surface.cls != "ORGA"
-        ]
-    return sorted(out, key=lambda target: (-target.score, target.code))
+        rank = _rank(code, mention, attackers, incident=incident)
+        if rank is not None:
+            ranks[rank].setdefault(code, []).append(mention)
+    for rank, found in enumerate(ranks):
+        if found:
+            targets = [
+                _target(code, _strength(rank, mentions, len(found)), mentions) for code, mentions in found.items()
+            ]
+            return sorted(targets, key=lambda target: (-target.score, target.code))
+    return []
+
+
+def _rank(code: str, mention: Mention, attackers: Mapping[str, float], *, incident: bool) -> int | None:
+    """0 named by a rule, 1 not spoken of, 2 an organisation's home or the accuser, 3 the attacker's own country."""
+    if mention.role == "target":
+        if code in attackers and mention.strength < _OWN_COUNTRY:
+            return 3
+        return 2 if mention.token.surface.cls == "HOME" else 0
+    if not incident or code in attackers:
+        return None
+    if mention.role == "accuser" or mention.token.surface.cls == "HOME":
+        return 2
+    return None if mention.role else 1
+
+
+def _strength(rank: int, mentions: Sequence[Mention], together: int) -> float:
+    if rank == 0:
+        return scoring.combine([mention.strength for mention in mentions])
+    return scoring.TARGET_DEFAULT if rank == 1 and together == 1 else _FALLBACK
 
 
 def _target(code: str, score: float, mentions: Sequence[Mention]) -> TargetCountry:
@@ -81,12 +91,12 @@ def sectors_of(
                 found.setdefault(sector, []).append((text, token))
                 if sub:
                     subs.setdefault(sector, {})[sub] = None
-    strong = any(max(strengths) >= _SECTOR_BASE for strengths in weights.values())
+    strong = any(max(strengths) > _WEAK_ALONE for strengths in weights.values())
     out: list[Sector] = []
     for sector, strengths in weights.items():
-        score = scoring.combine(strengths) if not strong or max(strengths) >= _SECTOR_BASE else max(strengths) * 0.8
+        score = scoring.combine(strengths) if not strong or max(strengths) > _WEAK_ALONE else max(strengths) * 0.85
         if not incident:
-            score *= 0.7
+            score *= 0.65
         evidence = [
             quote(text, token.start, token.end, "lexicon.sector") for text, token in found[sector][:_EVIDENCE_MOST]
         ]

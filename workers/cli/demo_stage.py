@@ -1,4 +1,4 @@
-"""The stage of `shirase demo`: a broker, a cache and a score provider on free ports, and a real tagger beside them.
+"""The stage of `shirase demo`: a broker, a cache and a score provider on free ports, and a real worker beside them.
 
 All of it lives in one temporary folder and is gone when the stage is closed, however the demo ends. Shows nothing.
 """
@@ -92,11 +92,15 @@ class DemoStage:
         self._closing.close()
 
     def start_tagger(self) -> None:
-        """Run `shirase run tagger` as a user would: a supervisor and its worker, in processes of their own."""
+        """Run the worker that `shirase run tagger` would run, in a process of its own, without the supervisor above it.
+
+        Its standard input is our pipe: a worker ends when that does, so that none is left over however the demo dies.
+        """
+        command = [sys.executable, "-m", "workers.cli.main", *self.invocation.arguments(), "run", "tagger"]
         with (self.folder / "tagger.log").open("ab") as log:
             self._tagger = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-m", "workers.cli.main", *self.invocation.arguments(), "run", "tagger"],
-                stdin=subprocess.DEVNULL,
+                [*command, "--worker-slot", "0"],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 env=_environment(os.environ),
@@ -133,12 +137,14 @@ class DemoStage:
         try:
             tagger.wait(_END_WITHIN_S)
         except subprocess.TimeoutExpired:
-            os.killpg(tagger.pid, signal.SIGKILL)
+            tagger.kill()
             tagger.wait()
+        if tagger.stdin is not None:
+            tagger.stdin.close()
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment without settings of other stages, and with this very package on the path."""
+    """The environment without settings of other stages, with this very package on the path, and the worker's name."""
     kept = {name: value for name, value in given.items() if not name.startswith("SHIRASE_")}
     path = [str(_PACKAGE_PARENT), *filter(None, [kept.get("PYTHONPATH")])]
-    return kept | {"PYTHONPATH": os.pathsep.join(path)}
+    return kept | {"PYTHONPATH": os.pathsep.join(path), "SHIRASE_KAFKA__INSTANCE": "demo"}

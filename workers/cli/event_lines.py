@@ -26,7 +26,7 @@ def event_row(event: TaggedEvent) -> dict[str, str]:
         "target": _joined(target.code for target in event.targets.countries),
         "sector": _joined(sector.id for sector in event.targets.sectors),
         "score": f"{attackers[0].score:.2f}" if attackers else _NONE,
-        "title": _shortened(event.item.title or event.summary.title or event.item.id, _WIDEST_TITLE),
+        "title": _shortened(_title(event), _WIDEST_TITLE),
         "evidence": _quote(_evidence(attackers)),
     }
 
@@ -35,6 +35,10 @@ def plain_line(event: TaggedEvent) -> str:
     """The same on one line: `CN (APT10) -> JP  defense  0.93  title  «quote»`."""
     row = event_row(event)
     return f"{row['attacker']} -> {row['target']}  {row['sector']}  {row['score']}  {row['title']}  {row['evidence']}"
+
+
+def _title(event: TaggedEvent) -> str:
+    return event.item.title or event.summary.title or next(iter(event.summary.activity), event.item.id)
 
 
 def _attacker(one: Attacker) -> str:

@@ -53,8 +53,12 @@ class CacheProcess:
         if self._process is None:
             self._port = self._port or free_port()
             self._folder = self._folder or Path(tempfile.mkdtemp(prefix="shirase-cache-"))
-            self._process = self._spawn(self._folder)
-            self._wait_until_ready()
+            try:
+                self._process = self._spawn(self._folder)
+                self._wait_until_ready()
+            except OSError:  # TimeoutError is one
+                self.close()
+                raise
         return self
 
     def stop(self) -> None:

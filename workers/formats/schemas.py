@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from workers.model import RawItem, TaggedEvent
+from workers.model import Enrichment, RawItem, TaggedEvent
 
 __all__ = ["generated_schemas"]
 
 _BASE = "https://shirase.invalid/schema/"
-_MESSAGES = {"raw-item.json": RawItem, "tagged-event.json": TaggedEvent}
+_MESSAGES = {"raw-item.json": RawItem, "tagged-event.json": TaggedEvent, "enrichment.json": Enrichment}
 _HEADERS = (
     "shirase-error-code",
     "shirase-error-detail",

@@ -35,7 +35,7 @@ class _Guards:
         )
         brands = table("actors.ransomware_brands", actors["ransomware_brands"])
         self.brands = strings("actors.ransomware_brands.names", brands["names"])
-        self.brand_keys = frozenset(squash(name.removesuffix(" ransomware")) for name in self.brands)
+        self.brand_keys = frozenset(squash(name) for name in self.brands)
 
     def for_name(self, form: str, alias: str, common: frozenset[str]) -> dict[str, Any]:
         """The conditions under which `form` counts as the name `alias`."""

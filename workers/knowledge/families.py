@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import re2
+from msgspec.structs import replace
 
 from workers.knowledge.entries import MalwareEntry
 from workers.knowledge.galaxy import MALWARE_CLUSTERS, GalaxyRow
@@ -38,6 +39,10 @@ class FamilyTable:
             self.entries[key] = entry
             if weak:
                 self.weak.add(key)
+        elif entry.ransomware and not self.entries[key].ransomware:
+            self.entries[key] = replace(
+                self.entries[key], ransomware=True, brand=self.entries[key].brand or entry.brand
+            )
         for name in spelled:
             if self.keys.setdefault(squash(name), key) == key:
                 self.names.setdefault(key, []).append(name)
@@ -68,7 +73,7 @@ def build_families(
             names = _names(row)
             sponsor = next((sponsors[squash(name)] for name in names if squash(name) in sponsors), None)
             entry = MalwareEntry(
-                id=row.id, name=names[0], kind="tool" if cluster == "mitre-tool" else "malware", sponsor=sponsor,
+                id=row.id, name=_RANSOM_TAIL.sub("", names[0]), kind="tool" if cluster == "mitre-tool" else "malware", sponsor=sponsor,
                 ransomware=cluster == "ransomware", brand=any(squash(name) in brands for name in names),
             )  # fmt: skip
             found.add(entry, names, weak=cluster == "ransomware")

@@ -13,8 +13,9 @@ from workers.knowledge.surfacetable import SurfaceTable
 
 __all__ = ["add_ambiguous", "add_countries", "add_organs", "add_places"]
 
-_ORGAN_CLASS = {"offensive": "ORGO", "agency": "ORG", "accuser": "ORGA", "place": "PLACE"}
+_ORGAN_CLASS = {"offensive": "ORGO", "agency": "ORG", "accuser": "ORGA", "place": "HOME"}
 _ACRONYM_LONGEST = 6
+_JOINED_MINIMUM = 9
 
 
 def _case(form: str, capital_only: frozenset[str]) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def add_countries(found: SurfaceTable, countries: Mapping[str, Any], guards: Map
                 if guard or cls == "CAP":
                     fields = {"case": 1}
                 found.add(fold(form), cls=cls, country=code, guard=guard, **fields)
+                if " " in form and len(form) > _JOINED_MINIMUM:
+                    found.add(fold(form).replace(" ", ""), cls=cls, country=code, case=1)
 
 
 def add_organs(found: SurfaceTable, organs: Mapping[str, Any]) -> None:
@@ -49,7 +52,7 @@ def add_organs(found: SurfaceTable, organs: Mapping[str, Any]) -> None:
         cls = _ORGAN_CLASS[str(row["nature"])]
         for form in strings("organs.names", row["names"]):
             short = form.isascii() and len(form) <= _ACRONYM_LONGEST
-            fields = {"case": 2, "exact": (form,)} if short else {"case": 1}
+            fields: dict[str, Any] = {"case": 2, "exact": (form,)} if short else {"case": 1} if form.isascii() else {}
             found.add(fold(form), cls=cls, country=str(row["country"]), **fields)
 
 

@@ -14,7 +14,9 @@ from workers.knowledge.surfacetable import SurfaceTable
 __all__ = ["add_breaks", "add_cues", "add_meanings", "add_phrases", "collect_words"]
 
 # Classes whose single words the automaton finds too: they tell a report of an attack from other texts.
-_IN_AUTOMATON = frozenset(("HACKER", "FOE", "GROUP", "ATTN", "DOING", "BREACH"))
+_IN_AUTOMATON = frozenset(("HACKER", "FOE", "GROUP", "ATTN", "DOING", "BREACH", "ATTED", "SUFFER", "HACKV"))
+_VERBS = frozenset(("ATTED", "ATTV", "ATTING", "DIDED", "SUFFER", "CARRY"))
+_PREPOSITIONS = frozenset(("ON", "IN", "OF", "FROM", "TO", "BY", "WITH", "FOR", "SKIP", "AND", "AGAINST"))
 _BREAKS = (". ", ".\n", "? ", "! ", "\n", "。", "．", "！", "？", '." ', ".) ", "?\n", "!\n", ": \n", " - ", "; ")
 _ABBREVIATIONS = (
     "mr. ", "mrs. ", "ms. ", "dr. ", "inc. ", "corp. ", "co. ", "ltd. ", "llc. ", "st. ", "no. ", "vs. ", "e.g. ", "i.e. ",
@@ -66,7 +68,13 @@ def add_breaks(found: SurfaceTable) -> None:
 
 
 def _class_of(form: str, words: Mapping[str, str], default: str) -> str:
-    return words.get(form) or words.get(form.rsplit(" ", 1)[-1]) or default
+    """The class of a phrase: of its first word where that is a verb, else of its last where that is no preposition."""
+    if form in words:
+        return words[form]
+    first, last = words.get(form.split(" ", 1)[0], ""), words.get(form.rsplit(" ", 1)[-1], "")
+    if first in _VERBS:
+        return first
+    return last if last and last not in _PREPOSITIONS else default
 
 
 def _add(found: SurfaceTable, forms: Iterable[str], words: Mapping[str, str], default: str, **meaning: Any) -> None:

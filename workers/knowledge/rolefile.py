@@ -37,6 +37,8 @@ _FIXED = (
     "OBJ",
     "SPEAKER",
     "SPEAKED",
+    "HOME",
+    "START",
 )
 _TOKEN = re2.compile(r"\[\^[A-Z ]+\]|[A-Z]+|\{\d+(?:,\d*)?\}|[()<>|?*+]")
 _OPTIONAL = re2.compile(r"^(?:\?|\*|\{0)")

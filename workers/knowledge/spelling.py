@@ -8,12 +8,13 @@ import re2
 
 __all__ = ["fold", "spellings", "squash"]
 
-_NOT_WORD = re2.compile(r"[\W_]+")
+_NOT_WORD = re2.compile(r"[^\pL\pN]+")
 _NUMBERED = re2.compile(r"^([a-z][a-z.]*?)[ -]?(\d{1,5})$")
 _CAMEL = re2.compile(r"^[A-Z][a-z]{2,}(?:[A-Z][a-z]{2,})+$")
 _HUMP = re2.compile(r"[A-Z][a-z]+")
 _TAIL = re2.compile(r"^(.{4,}) (?:group|team|apt|gang|collective)$")
 _TYPOGRAPHY = (("\u2019", "'"), ("\u2018", "'"), ("\u2010", "-"), ("\u2011", "-"), ("\u2013", "-"), ("\u00a0", " "))
+_PARENTHESES = re2.compile(r"\s*\([^()]*\)$")
 _JOINED_MINIMUM = 9
 
 
@@ -37,7 +38,7 @@ def fold(text: str) -> str:
 
 def spellings(name: str) -> Iterator[str]:
     """The folded forms under which a name is looked for: with and without space and hyphen, without a trailing "group"."""
-    base = fold(name).strip()
+    base = fold(_PARENTHESES.sub("", name)).strip() or fold(name).strip()
     yield base
     numbered = _NUMBERED.match(base)
     if numbered:

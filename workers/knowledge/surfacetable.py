@@ -25,6 +25,7 @@ _RANK = (
     "SPEAKED",
     "ACTOR",
     "PLACE",
+    "HOME",
 )
 
 

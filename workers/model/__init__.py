@@ -30,6 +30,7 @@ from workers.model.analysis import (
     Vulnerability,
 )
 from workers.model.event import (
+    Enrichment,
     ItemRef,
     Lookup,
     LookupStatus,
@@ -64,6 +65,7 @@ __all__ = [
     "CountryMention",
     "DeadLettered",
     "DeniedActor",
+    "Enrichment",
     "Evidence",
     "FieldName",
     "Filtered",

@@ -20,6 +20,7 @@ from workers.model.analysis import (
 from workers.model.item import Source, Tlp
 
 __all__ = [
+    "Enrichment",
     "ItemRef",
     "Lookup",
     "LookupStatus",
@@ -47,6 +48,15 @@ class Lookup(Struct, frozen=True, kw_only=True):
     source: str | None = None
     fetched_at: str | None = None
     value: dict[str, Any] | None = None
+
+
+class Enrichment(Struct, frozen=True, kw_only=True):
+    """Lookups that were answered after their event went out. `event_id` is the id of that event."""
+
+    schema: Literal["shirase.enrichment/1"] = "shirase.enrichment/1"
+    event_id: str
+    item_id: str
+    lookups: list[Lookup]
 
 
 class ItemRef(Struct, frozen=True, kw_only=True):

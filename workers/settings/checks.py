@@ -11,6 +11,8 @@ from workers.settings.schema import KafkaSettings, LookupSettings, Settings
 
 __all__ = ["check_settings"]
 
+LOOKUP_FILES = (".mmdb", ".toml")
+
 
 def check_settings(settings: Settings, file: str) -> None:
     """Raises ConfigError for the first pair of settings that cannot be meant together."""
@@ -78,15 +80,45 @@ def _topics(settings: Settings) -> Iterator[tuple[str, object, str]]:
 def _lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
     if lookup.hard_ttl_s < lookup.soft_ttl_s:
         yield f"{where}.hard_ttl_s", lookup.hard_ttl_s, "at least soft_ttl_s"
-    if lookup.endpoint is not None and not lookup.endpoint.startswith(("https://", "http://")):
-        yield f"{where}.endpoint", lookup.endpoint, "an http or https URL"
-    if lookup.endpoint is not None and lookup.endpoint.startswith("http://") and not lookup.internal:
-        yield f"{where}.endpoint", lookup.endpoint, "https, since the provider is not internal"
+    if lookup.endpoint is not None and lookup.file is not None:
+        yield f"{where}.file", str(lookup.file), "no file, since an endpoint is given"
+    if lookup.file is not None and lookup.file.suffix not in LOOKUP_FILES:
+        yield f"{where}.file", str(lookup.file), f"a file that ends in {' or '.join(LOOKUP_FILES)}"
+    for key in ("numbers", "lists"):
+        for name in getattr(lookup, key):
+            if name not in lookup.answers:
+                yield f"{where}.{key}", name, "names that stand in answers"
+    if not lookup.answers and (lookup.endpoint is not None or lookup.file is not None):
+        yield f"{where}.answers", {}, "at least one answer"
+    if lookup.catalogue and lookup.endpoint is None:
+        yield f"{where}.endpoint", None, "an endpoint, since the row is a catalogue"
     if lookup.endpoint is not None:
-        yield from _http_lookup(lookup, where)
+        yield from _endpoint(lookup, where)
+        yield from (_catalogue if lookup.catalogue else _call)(lookup, where)
 
 
-def _http_lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
+def _endpoint(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
+    endpoint = lookup.endpoint or ""
+    if not endpoint.startswith(("https://", "http://")):
+        yield f"{where}.endpoint", endpoint, "an http or https URL"
+    if endpoint.startswith("http://") and not lookup.internal:
+        yield f"{where}.endpoint", endpoint, "https, since the provider is not internal"
+    if (lookup.state is None) != (not lookup.state_found):
+        yield f"{where}.state_found", list(lookup.state_found), "state and state_found together, or neither"
+    if lookup.attempts > 1 and lookup.method != "GET" and not lookup.repeatable:
+        yield f"{where}.attempts", lookup.attempts, "1, unless method is GET or repeatable says that twice does no harm"
+
+
+def _catalogue(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
+    if lookup.key is None:
+        yield f"{where}.key", None, "a pointer to the key within an entry, since the row is a catalogue"
+    if lookup.parameter is not None or lookup.method != "GET" or "{key}" in (lookup.endpoint or ""):
+        yield f"{where}.parameter", lookup.parameter, "no parameter, no {key} and method GET: a catalogue is fetched whole"
+    if lookup.complete_late:
+        yield f"{where}.complete_late", True, "false: a catalogue answers all or nothing"
+
+
+def _call(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
     in_path = "{key}" in (lookup.endpoint or "")
     if in_path == (lookup.parameter is not None):
         yield f"{where}.parameter", lookup.parameter, "a parameter for the keys, or else {key} in the endpoint's path"
@@ -96,13 +128,8 @@ def _http_lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, obje
         yield f"{where}.batch", lookup.batch, "1, since the endpoint's path holds one key"
     if lookup.batch > 1 and lookup.key is None:
         yield f"{where}.key", None, "a pointer to the key within an entry, since batch is above 1"
-    if lookup.batch > 1 and lookup.not_found_statuses:
-        yield f"{where}.not_found_statuses", list(lookup.not_found_statuses), "none, since batch is above 1"
-    for name in lookup.numbers:
-        if name not in lookup.answers:
-            yield f"{where}.numbers", name, "names that stand in answers"
-    if not lookup.answers:
-        yield f"{where}.answers", {}, "at least one answer"
+    if lookup.batch > 1 and (lookup.not_found_statuses or lookup.state_not_found):
+        yield f"{where}.not_found_statuses", lookup.batch, "a batch of 1 where an answer as a whole can mean not found"
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path | None]]:
@@ -117,6 +144,7 @@ def _files(settings: Settings) -> Iterator[tuple[str, Path | None]]:
     for at, lookup in enumerate(settings.lookups):
         if lookup.enabled:
             yield f"lookup[{at}].key_file", lookup.key_file
+            yield f"lookup[{at}].file", lookup.file
 
 
 def _doubles(names: Iterable[str]) -> Iterator[str]:

@@ -5,9 +5,9 @@ A key without a value in the file is an error, except the optional ones (`… | 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
@@ -85,6 +85,7 @@ class TaggerSettings:
     sources: Annotated[list[TopicName], Meta(min_length=1)]
     output: TopicName
     dead_letter: TopicName
+    enrichments: TopicName
     guarantee: Literal["exactly-once", "at-least-once"]
     max_item_bytes: PositiveInt
     watchdog_s: Seconds
@@ -136,6 +137,8 @@ class CacheSettings:
     process_ttl_ms: Milliseconds
     jitter: Share
     lock_ms: Milliseconds
+    late_items: PositiveInt
+    late_wait_s: Seconds
     compress_over_bytes: PositiveInt
     breaker_failures: PositiveInt
     breaker_open_ms: Milliseconds
@@ -224,31 +227,52 @@ class FieldMapSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookupSettings:
-    """`lookups.toml`, one `[[lookup]]` each: what is asked of whom, how long it keeps, and what may leave the house."""
+    """`lookups.toml`, one `[[lookup]]` each: what is asked of whom, how long it keeps, and what may leave the house.
+
+    An `endpoint` makes it a provider over HTTP, a `file` a local one (.mmdb or .toml), neither the knowledge.
+    """
 
     kind: Name
     provider: Name
     enabled: bool
     internal: bool
+    types: tuple[str, ...] = ()
+    file: Path | None = None
     endpoint: str | None = None
+    catalogue: bool = False
     method: Literal["GET", "POST"] = "GET"
+    body: Literal["json", "form"] = "json"
+    constants: dict[str, Any] = field(default_factory=dict)
     parameter: str | None = None
+    keys_as: Literal["list", "text"] = "list"
     separator: Annotated[str, Meta(min_length=1)] = ","
     rows: Pointer = ""
     key: Pointer | None = None
+    key_match: Literal["exact", "domain"] = "exact"
+    state: Pointer | None = None
+    state_found: tuple[str, ...] = ()
+    state_not_found: tuple[str, ...] = ()
+    answers: dict[str, Pointer | tuple[Pointer, ...]]
     numbers: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     not_found_statuses: tuple[HttpStatus, ...] = ()
+    key_file: Path | None = None
     key_header: Annotated[str, Meta(pattern="^[A-Za-z0-9-]+$")] = "Authorization"
+    key_prefix: str = ""
     batch: PositiveInt
     concurrency: PositiveInt = 4
+    rate_calls: PositiveInt | None = None
+    rate_period_s: Seconds = 1.0
+    rate_burst: PositiveInt = 1
+    attempts: Annotated[int, Meta(ge=1, le=5)] = 1
+    repeatable: bool = False
     deadline_ms: Milliseconds
     timeout_ms: Milliseconds = 5000
+    complete_late: bool = False
     soft_ttl_s: PositiveInt
     hard_ttl_s: PositiveInt
     negative_ttl_s: PositiveInt
     tlp_ceiling: TlpName
-    key_file: Path | None = None
-    answers: dict[str, Pointer]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ import msgspec
 
 from tests.support.cli_events import attacker, event
 from workers.cli.event_lines import COLUMNS, event_row, plain_line
+from workers.model import Summary
 
 
 def test_a_row_says_who_attacks_whom_and_how_sure_that_is() -> None:
@@ -51,5 +52,8 @@ def test_a_title_cannot_steer_the_terminal_and_is_cut() -> None:
     assert row["title"].endswith("…")
 
 
-def test_without_a_title_the_item_is_named() -> None:
-    assert event_row(event(title=None))["title"] == "i-1"
+def test_without_a_title_its_first_sentence_is_shown_and_else_its_id() -> None:
+    untitled = event(title=None)
+    assert event_row(untitled)["title"] == "i-1"
+    summed_up = msgspec.structs.replace(untitled, summary=Summary(activity=["First.", "Second."]))
+    assert event_row(summed_up)["title"] == "First."

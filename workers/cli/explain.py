@@ -1,0 +1,4 @@
+"""placeholder while the command is being written"""
+import typer
+def register(app: typer.Typer) -> None:
+    return None
