@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
@@ -39,7 +40,9 @@ class Item:
         """The record's value; unreadable for poison."""
         if self.is_poison:
             return b"\xff\xfe not an item"
-        return json.dumps({"id": f"{self.partition}:{self.number}", "title": "chaos", "body": text or "nothing"}).encode()
+        return json.dumps(
+            {"id": f"{self.partition}:{self.number}", "title": "chaos", "body": text or "nothing"}
+        ).encode()
 
     @classmethod
     def of(cls, key: bytes | None) -> Item:
@@ -114,7 +117,7 @@ def count_records(bootstrap: str, topics: Iterable[str], isolation: str) -> int:
     return sum(1 for _ in _records(bootstrap, topics, isolation))
 
 
-def _records(bootstrap: str, topics: Iterable[str], isolation: str) -> Iterable[object]:
+def _records(bootstrap: str, topics: Iterable[str], isolation: str) -> Iterable[Any]:
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level=isolation, enable_auto_commit=False, auto_offset_reset="earliest"
     )

@@ -96,14 +96,16 @@ class Rig:
         self._produced = dict.fromkeys(range(PARTITIONS), 0)
         self.config = folder / "config"
         shutil.copytree(ROOT / "config", self.config)
-        (self.config / "routes.toml").write_text("")
+        for table in ("routes.toml", "lookups.toml"):
+            (self.config / table).write_text("")
         self._supervised: list[Supervised] = []
+        self._before_feeding: int | None = None
         self._create_topics()
 
     def _create_topics(self) -> None:
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap())
         wish = {"num_partitions": PARTITIONS, "replication_factor": 1}
-        admin.create_topics({name: wish for name in self.topics}, wait_for_metadata=True)
+        admin.create_topics(dict.fromkeys(self.topics, wish), wait_for_metadata=True)
         admin.close()
 
     @property
@@ -143,6 +145,7 @@ class Rig:
 
     def feed(self, count: int, text: str = "") -> None:
         """Produce `count` more items, each acknowledged."""
+        self._before_feeding = self.published()
         producer = KafkaProducer(bootstrap_servers=self.bootstrap(), acks="all", linger_ms=50, compression_type="lz4")
         futures = []
         for at in range(count):
@@ -167,17 +170,19 @@ class Rig:
             consumer.close()
 
     def wait_for_progress(self, within_s: float = 60.0) -> None:
-        """Wait until the workers publish something."""
-        start = self.published()
-        self._wait(lambda: self.published() > start, within_s, "no worker publishes anything")
+        """Wait until the workers publish something more: than before the last feeding, or than now."""
+        start, self._before_feeding = self._before_feeding, None
+        if start is None:
+            start = self.published()
+        self._wait(lambda: self.published() > start or self._is_all_out(), within_s, "no worker publishes anything")
+
+    def _is_all_out(self) -> bool:
+        outputs = (self.output, self.dead_letter)
+        return count_records(self.bootstrap(), outputs, "read_committed") >= self.produced
 
     def wait_until_all_is_out(self, within_s: float = 120.0) -> None:
         """Wait until as many committed records stand in the outputs as items were produced."""
-        outputs = (self.output, self.dead_letter)
-        wanted = self.produced
-        self._wait(
-            lambda: count_records(self.bootstrap(), outputs, "read_committed") >= wanted, within_s, "items are missing"
-        )
+        self._wait(self._is_all_out, within_s, "items are missing")
 
     def _wait(self, holds: Callable[[], bool], within_s: float, trouble: str) -> None:
         deadline = time.monotonic() + within_s

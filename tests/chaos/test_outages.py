@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.chaos.conftest import BreakableBroker
-from tests.chaos.rig import Rig
+from tests.chaos.rig import Rig, Supervised
 
 pytestmark = pytest.mark.chaos
 
@@ -46,7 +46,7 @@ def test_workers_joining_and_leaving(rig: Rig) -> None:
         rig.feed(CHUNK)
         rig.wait_for_progress()
         guest = rig.start(1 + at % 2, SHIRASE_BATCH__MAX_RECORDS="20")
-        rig.wait_for_progress()
+        _wait_until_started(guest)
         rig.feed(CHUNK)
         time.sleep(rig.random.uniform(0.5, 2.0))
         if at % 2:
@@ -81,3 +81,10 @@ def test_a_stopped_worker_that_wakes_up_after_its_partitions_moved_publishes_not
     lost = len(workers.events("batch_lost")) + len(workers.events("passing_trouble"))
     print(f"{rig.produced} items, {lost} late results thrown away, {rig.aborted()} records aborted: {verdict}")
     assert verdict.is_clean, f"{verdict}\n{rig.logs()}"
+
+
+def _wait_until_started(guest: Supervised) -> None:
+    deadline = time.monotonic() + 30
+    while not guest.events("ready"):
+        assert time.monotonic() < deadline, "the guest does not start"
+        time.sleep(0.1)

@@ -98,7 +98,7 @@ def test_connections_are_used_again_and_cookies_are_not_kept(
     provider.fetch(["CVE-1"], 5.0)
     provider.fetch(["CVE-2"], 5.0)
     assert "Cookie" not in server.headers[1]
-    adapter: Any = provider._session.adapters["http://"]
+    adapter: Any = provider._caller.session.adapters["http://"]
     pools = adapter.poolmanager.pools
     (pool,) = [pools[key] for key in pools.keys()]  # noqa: SIM118 - not a mapping that iterates
     assert pool.num_connections == 1

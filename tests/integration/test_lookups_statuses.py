@@ -20,8 +20,17 @@ from workers.model import Tlp
 from workers.settings import Settings, load_settings
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-ACTOR = SimpleNamespace(name="APT1", aliases=("Comment Crew",), attack_id="G0006", country="CN", kind="state")
-KNOWLEDGE: Any = SimpleNamespace(actors={"u1": ACTOR})
+ACTOR = SimpleNamespace(
+    name="APT1",
+    aliases=("Comment Crew",),
+    attack_id="G0006",
+    country="CN",
+    kind="state",
+    targets=(),
+    sectors=(),
+    refs=(),
+)
+KNOWLEDGE: Any = SimpleNamespace(actors={"u1": ACTOR}, techniques={})
 KNOWN = "CVE-2022-27225"
 
 
@@ -43,7 +52,7 @@ def settings_for(folder: Path, server: ProviderServer, cache: CacheProcess) -> S
     """The shipped rows, with the shipped EPSS row switched on and pointed at loopback."""
     shutil.copytree(CONFIG, folder / "config")
     rows = (folder / "config" / "lookups.toml").read_text(encoding="utf-8")
-    rows = rows.replace("enabled = false\ninternal = false", "enabled = true\ninternal = true")
+    rows = rows.replace("enabled = false\ninternal = false", "enabled = true\ninternal = true", 1)
     rows = rows.replace("https://api.first.org/data/v1/epss", server.url).replace(
         "deadline_ms = 400", "deadline_ms = 1000"
     )

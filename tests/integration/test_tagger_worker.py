@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -32,14 +33,15 @@ def ended(rig: Rig, *arguments: str, workers: int = 1, **environment: str) -> in
     return rig.start(workers, *arguments, **environment).process.wait(WAIT_S)
 
 
-def read(rig: Rig, topic: str) -> list[object]:
+def read(rig: Rig, topic: str) -> list[Any]:
     consumer = KafkaConsumer(
         bootstrap_servers=rig.bootstrap(), isolation_level="read_committed", enable_auto_commit=False
     )
     places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
     consumer.assign(places)
     consumer.seek_to_beginning(*places)
-    ends, records = consumer.end_offsets(places), []
+    ends = consumer.end_offsets(places)
+    records: list[Any] = []
     while any(consumer.position(place) < end for place, end in ends.items()):
         records += [record for batch in consumer.poll(300).values() for record in batch]
     consumer.close()
@@ -69,13 +71,13 @@ def test_every_kind_of_bad_input_goes_to_the_dead_letter_topic_once_and_its_neig
     for at, (value, _) in enumerate(kinds):
         for suffix, body in (("before", b'{"id": "b%d", "title": "t"}' % at), ("bad", value), ("after", None)):
             sent = body if suffix != "after" else b'{"id": "a%d", "title": "t"}' % at
-            headers = [("origin", str(at).encode()), ("traceparent", b"00-1-2-01")]
-            producer.send(rig.source, sent, key=f"{at}-{suffix}".encode(), headers=headers, partition=at % PARTITIONS)
+            origin = [("origin", str(at).encode()), ("traceparent", b"00-1-2-01")]
+            producer.send(rig.source, sent, key=f"{at}-{suffix}".encode(), headers=origin, partition=at % PARTITIONS)
     producer.send(rig.source, None, key=b"tombstone with a key", partition=0)
     producer.flush()
     producer.close()
     assert ended(rig, "--until-idle", SHIRASE_TAGGER__MAX_ITEM_BYTES="100000") == 0, rig.logs()
-    letters = {record.key.decode(): record for record in read(rig, rig.dead_letter)}  # type: ignore[attr-defined]
+    letters = {record.key.decode(): record for record in read(rig, rig.dead_letter)}
     assert len(letters) == len(read(rig, rig.dead_letter)) == len(kinds) + 1
     for at, (value, code) in enumerate(kinds):
         letter = letters[f"{at}-bad"]
@@ -85,7 +87,7 @@ def test_every_kind_of_bad_input_goes_to_the_dead_letter_topic_once_and_its_neig
         assert headers["origin"] == str(at).encode()
         assert headers["shirase-origin-partition"] == str(at % PARTITIONS).encode()
     assert letters["tombstone with a key"].value is None
-    events = [json.loads(record.value) for record in read(rig, rig.output)]  # type: ignore[attr-defined]
+    events = [json.loads(record.value) for record in read(rig, rig.output)]
     assert sorted(event["item"]["id"] for event in events) == sorted(
         f"{side}{at}" for at in range(len(kinds)) for side in "ab"
     )
@@ -101,7 +103,7 @@ def test_a_record_that_unpacks_to_more_than_a_request_is_dead_lettered_cut(rig: 
     producer.close()
     assert ended(rig, "--until-idle") == 0, rig.logs()
     (letter,) = read(rig, rig.dead_letter)
-    headers = dict(letter.headers)  # type: ignore[attr-defined]
+    headers = dict(letter.headers)
     assert headers["shirase-error-code"] == b"too-large"
     assert headers["shirase-cut-from-bytes"] == b"20000000"
     assert len(read(rig, rig.output)) == 1

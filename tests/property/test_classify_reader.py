@@ -25,7 +25,11 @@ WORDS = st.sampled_from(
     ]
 )  # fmt: skip
 PHRASES = st.lists(WORDS, max_size=40).flatmap(lambda words: st.sampled_from([" ".join(words), "".join(words)]))
-TEXTS = st.one_of(PHRASES, st.text(max_size=300), st.text(alphabet=st.characters(codec=None, categories=["Cs", "Mn", "Lo", "Lu", "Po", "Cc"]), max_size=120))
+TEXTS = st.one_of(
+    PHRASES,
+    st.text(max_size=300),
+    st.text(alphabet=st.characters(codec=None, categories=["Cs", "Mn", "Lo", "Lu", "Po", "Cc"]), max_size=120),
+)
 TYPES = st.sampled_from(["text/plain", "text/html", "text/markdown"])
 
 

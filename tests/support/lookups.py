@@ -10,13 +10,15 @@ from typing import Any
 
 from workers.enrich import CachedEnricher, LookupRequest
 from workers.enrich.breaker import BreakerPolicy, Gate
+from workers.enrich.late import LateBook, LateParts
 from workers.enrich.process_cache import ProcessCache
+from workers.enrich.rate import RateGuard
 from workers.enrich.rows import LookupRow, row_of
 from workers.enrich.shared_cache import AnswerCache, NoSharedCache, SharedCache
 from workers.enrich.tools import EnrichTools
 from workers.errors import DependencyError
 from workers.model import ActorMatch, Analysis, Attacker, Lookup, RawItem, Tlp, Vulnerability
-from workers.ports import CacheEntry, CacheStore, Clock, LookupProvider, ProviderAnswer, Telemetry
+from workers.ports import CacheEntry, CacheStore, Clock, LookupProvider, ProviderAnswer, RateLimiter, Telemetry
 from workers.settings import CacheSettings, LookupSettings
 from workers.telemetry import METRICS
 
@@ -141,6 +143,8 @@ def cache_settings(**changes: Any) -> CacheSettings:
         "process_ttl_ms": 60_000,
         "jitter": 0.0,
         "lock_ms": 10_000,
+        "late_items": 1000,
+        "late_wait_s": 3600.0,
         "compress_over_bytes": 1024,
         "breaker_failures": 3,
         "breaker_open_ms": 5000,
@@ -175,7 +179,11 @@ def build(
     clock: Clock,
     store: CacheStore | None = None,
     telemetry: Telemetry | None = None,
+    *,
     draw: Callable[[], float] = lambda: 0.0,
+    pause: Callable[[float], bool] | None = None,
+    limiter: RateLimiter | None = None,
+    late: LateParts | None = None,
     **cache: Any,
 ) -> CachedEnricher:
     """An enricher of these parts, in its own little world."""
@@ -183,16 +191,19 @@ def build(
     shared: AnswerCache = NoSharedCache()
     if store is not None:
         policy = BreakerPolicy(failures=settings.breaker_failures, open_s=settings.breaker_open_ms / 1000)
-        shared = SharedCache(store, Gate("redis", policy, clock, telemetry), telemetry)
+        shared = SharedCache(store, Gate("redis", policy, clock, telemetry), telemetry, limiter)
     tools = EnrichTools(
         settings=settings,
         shared=shared,
+        rates=RateGuard(shared),
         process=ProcessCache(settings.process_entries),
         clock=clock,
         telemetry=telemetry,
         draw=draw,
         token=f"test-{id(settings)}",
         closing=Event(),
+        pause=pause,
+        late=None if late is None else LateBook(late, clock, telemetry),
     )
     return CachedEnricher(rows, tools)
 

@@ -1,57 +1,43 @@
 """A lookup provider that speaks JSON over HTTP, described by its row in `lookups.toml` alone (requests).
 
-Bounds of every call: one time limit for all of it, a size limit on the decoded answer, no redirect followed, no
-cookie kept, certificates checked, no proxy or password from the environment unless the settings say so. A status that
-is not 200 and any answer of another shape is a DependencyError with a short code, never "not found". Neither the
-provider's key nor the query stands in any error or log line of ours: the client's own errors carry both, so they are
-dropped, and its loggers that print addresses are turned down.
+What a row can say: GET with the keys in the query or in the path; POST with them in a JSON document (at a member or,
+for GraphQL and the like, at a JSON pointer into it) or in a form; constants beside them; one key a call or many; where
+the entries, their keys and their values stand; a member that says how the question went. Any answer of another shape is
+a DependencyError with a short code, never "not found". How the call is bounded: `http_call`.
 
-First provider: EPSS of FIRST, answer {"data": [{"cve": ..., "epss": "0.00133", "percentile": ..., "date": ...}]}
-(https://www.first.org/epss/api).
+The shipped rows name the page of each provider's interface; the first was EPSS of FIRST, whose answer is
+{"data": [{"cve": ..., "epss": "0.00133", "percentile": ..., "date": ...}]} (https://www.first.org/epss/api).
 """
 
 from __future__ import annotations
 
-import logging
-import math
-import threading
-import time
+import copy
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
-import requests
-import urllib3
-from jsonpointer import JsonPointer
+from jsonpointer import JsonPointer, JsonPointerException
 
-from workers.adapters.http_connect import GuardedAdapter, RefusedAddressError
-from workers.errors import DependencyError
+from workers.adapters.http_call import HttpCaller
+from workers.errors import ConfigError, DependencyError
 from workers.ports import Clock, ProviderAnswer
-from workers.settings import HttpSettings, LookupSettings
+from workers.settings import MISSING, EntryReader, HttpSettings, LookupSettings, resolve
 
-__all__ = ["HttpJsonProvider"]
+__all__ = ["HttpJsonProvider", "decode_document"]
 
-CHUNK_BYTES = 65536
-_OK = 200
-_TALKATIVE = ("urllib3.connection", "urllib3.connectionpool")
-_MISSING = object()
+Entries = dict[str, "dict[str, Any] | None"]
 
 
 class HttpJsonProvider:
     """See `workers.ports.LookupProvider`. For several threads."""
 
     def __init__(self, row: LookupSettings, http: HttpSettings, clock: Clock, secret: str | None) -> None:
-        """Opens no connection. `row.endpoint` must be given."""
+        """Opens no connection. `row.endpoint` must be given. Raises ConfigError."""
         self._row = row
-        self._http = http
-        self._clock = clock
-        self._session = _session_of(row, http, secret)
+        self._caller = HttpCaller(row, http, clock, secret)
+        self._questions = _Questions(row)
         self._reader = _AnswerReader(row)
-        for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(logging.ERROR)
 
     @property
     def name(self) -> str:
@@ -60,171 +46,126 @@ class HttpJsonProvider:
 
     def fetch(self, keys: Sequence[str], timeout_s: float) -> Mapping[str, ProviderAnswer]:
         """See the port. A key without an entry in a whole and well-formed answer is "nothing known"."""
-        status, body = self._call(keys, time.monotonic() + timeout_s)
-        if status in self._row.not_found_statuses:
+        endpoint, options = self._questions.put(keys)
+        expected = self._row.not_found_statuses
+        answer = self._caller.call(self._row.method, endpoint, options, expected=expected, timeout_s=timeout_s)
+        if answer.status in expected:
             return {key: ProviderAnswer(value=None) for key in keys}
-        entries = self._reader.entries(body, keys)
-        if entries is None:
-            raise DependencyError(self.name, "wrong-shape")
+        try:
+            entries = self._reader.entries(answer.body, keys)
+        except _UnreadableError as error:
+            raise DependencyError(self.name, error.code) from error
         return {key: ProviderAnswer(value=entries.get(key)) for key in keys}
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._caller.close()
 
-    def _call(self, keys: Sequence[str], deadline: float) -> tuple[int, bytes]:
+
+class _Questions:
+    """Turns keys into the address and the options of a call."""
+
+    def __init__(self, row: LookupSettings) -> None:
+        self._row = row
+        self._place = _place_of(row.parameter or "")
+        if self._place is not None:
+            self._check(self._place)
+
+    def _check(self, place: JsonPointer) -> None:
         try:
-            with self._send(keys, deadline) as response:
-                self._check_status(response)
-                return response.status_code, self._body(response, deadline)
-        except DependencyError:
-            raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            code = "timeout" if time.monotonic() >= deadline else _code_of(error)
-        raise DependencyError(self.name, code)
+            place.set(copy.deepcopy(self._row.constants), [])
+        except JsonPointerException as error:
+            expected = "a place in constants, all steps but the last of which are there"
+            raise ConfigError("lookups.toml", "lookup.parameter", self._row.parameter, expected) from error
 
-    def _send(self, keys: Sequence[str], deadline: float) -> requests.Response:
-        row, left = self._row, deadline - time.monotonic()
-        connect = min(self._http.connect_timeout_ms / 1000, left)
-        options: dict[str, Any] = {"stream": True, "allow_redirects": False, "timeout": (connect, left)}
+    def put(self, keys: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        row = self._row
         endpoint = row.endpoint or ""
         if row.method == "POST":
-            options["data"] = msgspec.json.encode({row.parameter: list(keys)})
-            options["headers"] = {"Content-Type": "application/json"}
-        elif row.parameter is not None:
-            options["params"] = {row.parameter: row.separator.join(keys)}
-        else:
+            return endpoint, self._body(keys)
+        if row.parameter is None:
             endpoint = endpoint.replace("{key}", quote(keys[0], safe=""))
-        return self._session.request(row.method, endpoint, **options)
+            return endpoint, {"params": row.constants} if row.constants else {}
+        return endpoint, {"params": row.constants | {row.parameter: row.separator.join(keys)}}
 
-    def _check_status(self, response: requests.Response) -> None:
-        status = response.status_code
-        if status == _OK or status in self._row.not_found_statuses:
-            return
-        wait = _retry_after(response.headers.get("Retry-After"), self._clock.wall())
-        raise DependencyError(self.name, "redirect" if response.is_redirect else f"http-{status}", retry_after=wait)
+    def _body(self, keys: Sequence[str]) -> dict[str, Any]:
+        row = self._row
+        joined = row.separator.join(keys)
+        if row.body == "form":
+            return {"data": row.constants | {row.parameter: joined}}
+        value: Any = joined if row.keys_as == "text" else list(keys)
+        document = copy.deepcopy(row.constants)
+        if self._place is None:
+            document[row.parameter or ""] = value
+        else:
+            self._place.set(document, value)
+        return {"data": msgspec.json.encode(document), "headers": {"Content-Type": "application/json"}}
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes:
-        """The whole decoded body. A reader thread's `read` may block: at the deadline the connection is shut under it."""
-        cutter = threading.Timer(max(0.001, deadline - time.monotonic()), _shut, (response.raw,))
-        cutter.daemon = True
-        cutter.start()
-        parts: list[bytes] = []
-        size = 0
-        try:
-            while part := response.raw.read1(CHUNK_BYTES, decode_content=True):
-                size += len(part)
-                if size > self._http.max_answer_bytes:
-                    raise DependencyError(self.name, "too-large")
-                if time.monotonic() >= deadline:
-                    break
-                parts.append(part)
-        finally:
-            cutter.cancel()
-        if time.monotonic() >= deadline:
-            raise DependencyError(self.name, "timeout")
-        return b"".join(parts)
+
+def _place_of(parameter: str) -> JsonPointer | None:
+    return JsonPointer(parameter) if parameter.startswith("/") else None
+
+
+class _UnreadableError(Exception):
+    """The answer is not what the row says that it would be. `code` is a short word."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+def decode_document(body: bytes) -> Any:
+    """The JSON document in `body`, `MISSING` where it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return MISSING
 
 
 class _AnswerReader:
     """Reads entries out of an answer, as the row's pointers say."""
 
     def __init__(self, row: LookupSettings) -> None:
-        self._rows = JsonPointer(row.rows)
-        self._key = None if row.key is None else JsonPointer(row.key)
-        self._members = {name: JsonPointer(pointer) for name, pointer in row.answers.items()}
-        self._numbers = frozenset(row.numbers)
+        self._row = row
+        self._entry = EntryReader(row)
 
-    def entries(self, body: bytes, keys: Sequence[str]) -> dict[str, dict[str, Any]] | None:
-        """What the answer says of each key, None where it has another shape."""
-        try:
-            document = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        rows = self._rows.resolve(document, _MISSING)
-        if self._key is None:
-            return self._only(rows, keys)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            return None
-        return self._by_key(rows, keys)
+    def entries(self, body: bytes, keys: Sequence[str]) -> Entries:
+        """What the answer says of each key. Raises _UnreadableError."""
+        document = decode_document(body)
+        if self._row.state is not None:
+            state = resolve(document, self._row.state)
+            if state in self._row.state_not_found:
+                return {}
+            if state not in self._row.state_found:
+                raise _UnreadableError("refused" if isinstance(state, str) else "wrong-shape")
+        rows = resolve(document, self._row.rows)
+        return self._only(rows, keys) if self._row.key is None else self._by_key(rows, keys, self._row.key)
 
-    def _only(self, row: Any, keys: Sequence[str]) -> dict[str, dict[str, Any]] | None:
-        """One key a call: the answer is its entry, or a list of at most one."""
+    def _only(self, row: Any, keys: Sequence[str]) -> Entries:
+        """One key a call: the answer is its entry, or a list whose first element is.
+
+        An entry that has none of the values is of another shape: nothing else ties it to the question.
+        """
         if isinstance(row, list):
             if not row:
                 return {}
             row = row[0]
-        return {keys[0]: self._value(row)} if isinstance(row, dict) else None
+        if not isinstance(row, dict):
+            raise _UnreadableError("wrong-shape")
+        value = self._entry.value(row)
+        if all(part is None or part == [] for part in value.values()):
+            raise _UnreadableError("wrong-shape")
+        return {keys[0]: value}
 
-    def _by_key(self, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> dict[str, dict[str, Any]] | None:
+    def _by_key(self, rows: Any, keys: Sequence[str], pointer: str) -> Entries:
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise _UnreadableError("wrong-shape")
         asked = {key.casefold(): key for key in keys}
-        found: dict[str, dict[str, Any]] = {}
+        found: Entries = {}
         for row in rows:
-            key = self._key.resolve(row, None) if self._key is not None else None
+            key = resolve(row, pointer)
             if not isinstance(key, str):
-                return None
-            if (name := asked.get(key.casefold())) is not None:
-                found.setdefault(name, self._value(row))
+                raise _UnreadableError("wrong-shape")
+            if (name := asked.get(key.casefold())) is not None and name not in found:
+                found[name] = self._entry.value(row)
         return found
-
-    def _value(self, row: dict[str, Any]) -> dict[str, Any]:
-        value = {name: pointer.resolve(row, None) for name, pointer in self._members.items()}
-        return {name: _number(part) if name in self._numbers else part for name, part in value.items()}
-
-
-def _session_of(row: LookupSettings, http: HttpSettings, secret: str | None) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = http.trust_environment_proxies
-    session.verify = True if http.ca_file is None else str(http.ca_file)
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update({"User-Agent": http.user_agent, "Accept": "application/json"})
-    if secret is not None:
-        session.headers[row.key_header] = secret
-    adapter = GuardedAdapter(is_internal=row.internal, connections=row.concurrency)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _number(part: Any) -> float | None:
-    if isinstance(part, bool) or not isinstance(part, str | int | float):
-        return None
-    try:
-        number = float(part)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _retry_after(header: str | None, now: float) -> float | None:
-    """Seconds to wait: RFC 9110, 10.2.3, a number of seconds or a date."""
-    if header is None:
-        return None
-    if header.strip().isascii() and header.strip().isdigit():
-        return float(header.strip()[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _shut(raw: urllib3.HTTPResponse) -> None:
-    try:
-        raw.shutdown()
-    except (OSError, ValueError):
-        return  # closed already
-
-
-def _code_of(error: BaseException) -> str:
-    """A short word for what went wrong, from the chain of causes. Never the error's text: it holds the address."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, RefusedAddressError):
-            return "address-refused"
-        reason = getattr(seen, "reason", None)
-        seen = reason if isinstance(reason, BaseException) else seen.__cause__ or seen.__context__
-    if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
-        return "tls"
-    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-        return "timeout"
-    return "connection"

@@ -56,6 +56,7 @@ def connection_options(kafka: KafkaSettings) -> dict[str, Any]:
         "bootstrap_servers": [server.strip() for server in kafka.bootstrap_servers.split(",")],
         "client_id": kafka.client_id,
         "request_timeout_ms": kafka.request_timeout_ms,
+        "bootstrap_timeout_ms": kafka.request_timeout_ms,
         "reconnect_backoff_max_ms": _RECONNECT_MAX_MS,
         "retry_backoff_ms": _RETRY_BACKOFF_MS,
         "security_protocol": kafka.security_protocol,

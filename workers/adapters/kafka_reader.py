@@ -22,6 +22,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
@@ -253,8 +254,9 @@ class GroupReader:
         self._consumer.commit(dict(offsets), timeout_ms=self._timeout_ms)
 
     def close(self) -> None:
-        """Leave the group, within a few seconds."""
-        self._consumer.close(autocommit=False, timeout_ms=min(self._timeout_ms, 5_000))
+        """Leave the group, within a few seconds; a broker that does not answer finds out by itself."""
+        with suppress(KafkaError):
+            self._consumer.close(autocommit=False, timeout_ms=min(self._timeout_ms, 5_000))
 
 
 def to_record(partition: Partition, raw: Any) -> Record:

@@ -1,4 +1,4 @@
-"""The cache store on Redis or Valkey (redis-py). The only place that knows the client, and where its errors are translated.
+"""The cache store and the token buckets on Redis or Valkey (redis-py). The only place that knows the client, and where its errors are translated.
 
 The client's own patience (ten tries, five seconds each) is switched off: one command takes `timeout_ms`, and only a
 connection that broke is tried once more, at once, since a pooled one may have died with the server's last restart.
@@ -16,13 +16,31 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from workers.errors import ConfigError, DependencyError
-from workers.ports import CacheEntry
+from workers.ports import CacheEntry, Rate
 from workers.settings import RedisSettings
 
-__all__ = ["RedisCacheStore"]
+__all__ = ["RedisCacheStore", "build_client", "translated"]
 
 MAX_CONNECTIONS = 64
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+_BUCKET_SCRIPT = """
+local per_ms, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local kept = redis.pcall('get', KEYS[1])
+if type(kept) == 'table' and kept.err then return -1 end
+local tokens, at = burst, now
+if kept then
+  local t, a = string.match(kept, '^([^:]+):([^:]+)$')
+  t, a = tonumber(t), tonumber(a)
+  if t and a then
+    tokens = math.min(burst, t + math.max(0, now - a) * per_ms)
+    at = math.max(a, now)
+  end
+end
+local wait = 0
+if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) / per_ms) end
+redis.call('set', KEYS[1], string.format('%.9f:%.3f', tokens, at), 'px', math.ceil(burst / per_ms) + 1000)
+return wait
+"""
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.TimeoutError, "timeout"),
     (redis.exceptions.AuthenticationError, "not-authenticated"),
@@ -37,20 +55,20 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 
 
 class RedisCacheStore:
-    """See `workers.ports.CacheStore`. For several threads: each call takes a connection of the pool."""
+    """See `workers.ports.CacheStore` and `RateLimiter`. For several threads: each call takes a connection of the pool."""
 
     def __init__(self, settings: RedisSettings, password: str | None) -> None:
         """Connects with the first command, not here. `settings.url` must be given.
 
         Raises ConfigError for a URL that is none.
         """
-        self._client = _client_of(settings, password)
+        self._client = build_client(settings, password)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """See the port. MGET answers nil for a key of a foreign type."""
         if not keys:
             return []
-        with _translated():
+        with translated():
             values: list[bytes | None] = self._client.mget(keys)
             return values
 
@@ -85,17 +103,26 @@ class RedisCacheStore:
             pipe.eval(_RELEASE, 1, key, token)
         return [_checked(answer) == 1 for answer in self._run(pipe)]
 
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float:
+        """See `workers.ports.RateLimiter`. In one step, on the server."""
+        with translated():
+            wait = self._client.eval(_BUCKET_SCRIPT, 1, bucket, rate.per_s / 1000, rate.burst, f"{now_s * 1000:.3f}")
+        if wait < 0:
+            raise DependencyError("redis", "foreign-type")
+        return float(wait) / 1000
+
     def close(self) -> None:
         """Close the pool's connections."""
         self._client.close()
 
     def _run(self, pipe: Any) -> list[Any]:
-        with _translated():
+        with translated():
             answers: list[Any] = pipe.execute(raise_on_error=False)
             return answers
 
 
-def _client_of(settings: RedisSettings, password: str | None) -> Any:
+def build_client(settings: RedisSettings, password: str | None) -> Any:
+    """A client with our patience. Raises ConfigError for a URL that is none."""
     options: dict[str, Any] = {
         "socket_timeout": settings.timeout_ms / 1000,
         "socket_connect_timeout": settings.timeout_ms / 1000,
@@ -125,7 +152,8 @@ def _error_of(error: Exception) -> DependencyError:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Within, the client's errors become DependencyError."""
     try:
         yield
     except redis.exceptions.RedisError as error:

@@ -18,6 +18,7 @@ __all__ = ["Blame", "attackers_of", "blame_actors", "blame_countries", "match_ac
 
 _EVIDENCE_MOST = 5
 _ALONE_MOST = 12
+_SPELLINGS_MOST = 12
 _ORGANS = frozenset(("ORG", "ORGO"))
 _RANSOMWARE = " ransomware"
 _SPONSOR = 0.88
@@ -47,18 +48,14 @@ class Blame(Struct):
         if len(self.evidence) < _EVIDENCE_MOST:
             self.evidence.append(evidence)
 
+    def parts(self) -> list[scoring.Part]:
+        """How the score comes to be, step by step, by the scoring module."""
+        return scoring.parts(self.strengths, hedged=all(self.hedged), denied=self.denied, target=self.target)
+
     def score(self) -> float:
         """How sure it is, by the scoring module."""
-        if not self.strengths:
-            return 0.0
-        score = scoring.combine(self.strengths)
-        if all(self.hedged):
-            score = scoring.hedge(score)
-        if self.denied:
-            score = scoring.weigh_against(score, self.denied * 0.6)
-        if self.target > max(self.strengths):
-            score = scoring.weigh_against(score, self.target * 0.6)
-        return score
+        parts = self.parts()
+        return parts[-1][1] if parts else 0.0
 
 
 def blame_countries(countries: Sequence[tuple[str, Mention]]) -> dict[str, Blame]:
@@ -151,7 +148,7 @@ def attackers_of(
                 country=blame.country,
                 rank="secondary" if index else "primary",
                 kind=kind,
-                score=scoring.calibrated(score),
+                score=scoring.attacker_score(score),
                 stance="suspected" if all(blame.hedged) else "asserted",
                 actors=matches,
                 objectives=objectives.get(id(blame), []),
@@ -175,8 +172,7 @@ def _matches(
             match = _family_match(names.get(key, ""), mentions[0], strength)
             kinds.append("non-state")
         matches.append(replace(match, evidence=_places(mentions)))
-    for organ in blame.organs.values():
-        matches.append(_family_match("", organ, scoring.calibrated(organ.strength)))
+    matches += [_family_match("", organ, scoring.calibrated(organ.strength)) for organ in blame.organs.values()]
     for group, text in blame.groups:
         evidence = [quote(text, group.start, group.end, group.rule)]
         matches.append(
@@ -203,7 +199,7 @@ def _places(mentions: Sequence[Mention]) -> list[Evidence]:
             end -= len(_RANSOMWARE)
         found = quote(mention.text, mention.token.start, end, mention.rule or "actor.named")
         out.setdefault(found.quote, found)
-    return list(out.values())[:_EVIDENCE_MOST]
+    return list(out.values())[:_SPELLINGS_MOST]
 
 
 def _kind(blame: Blame, kinds: Sequence[ActorKind]) -> ActorKind:

@@ -22,6 +22,7 @@ __all__ = ["Case", "Fault", "Verdict", "WantedAttacker", "WantedMention", "judge
 
 _DETECTED = "detected"
 _TAILS = ("ransomwaregang", "ransomware", "group", "gang", "team", "hackers")
+_HEADS = ("the", "team")
 _SHORTEST_STEM = 3
 
 
@@ -46,7 +47,10 @@ class WantedMention(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A text and what must and must not be tagged. `attackers` is complete: whoever else is tagged is wrong."""
+    """A text and what must and must not be tagged.
+
+    `attackers` is complete: whoever else is tagged is wrong. Where it is None, who attacks is left open.
+    """
 
     id: str
     why: str
@@ -55,7 +59,7 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: str | None = None
     body: str | None = None
     content_type: Literal["text/plain", "text/html", "text/markdown"] = "text/plain"
-    attackers: list[str | WantedAttacker] = []
+    attackers: list[str | WantedAttacker] | None = None
     not_attackers: list[str] = []
     targets: list[str] = []
     not_targets: list[str] = []
@@ -79,7 +83,7 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def wanted(self) -> tuple[WantedAttacker, ...]:
         """The attackers, each in its long form."""
-        return tuple(WantedAttacker(country=row) if isinstance(row, str) else row for row in self.attackers)
+        return tuple(WantedAttacker(country=row) if isinstance(row, str) else row for row in self.attackers or ())
 
     def item(self) -> RawItem:
         """The text as an item of the stream."""
@@ -148,14 +152,26 @@ def judge(case: Case, analysis: Analysis) -> Verdict:
     """What is wrong with `analysis` where `case` says what is right."""
     pairs = [(wanted, _answering(wanted, analysis)) for wanted in case.wanted]
     answered = [attacker for _, attacker in pairs if attacker is not None]
-    invented = [attacker for attacker in analysis.attackers if not any(attacker is other for other in answered)]
+    invented = [] if case.attackers is None else _strangers(answered, analysis)
     faults = [
         *(Fault("attackers", f"{wanted} is not tagged as an attacker") for wanted, found in pairs if found is None),
         *(Fault("attackers", _accusation(case, attacker)) for attacker in invented),
         *(fault for wanted, found in pairs if found is not None for fault in _details(wanted, found)),
+        *_forbidden(case, analysis),
         *_other_tags(case, analysis),
     ]
     return Verdict(case, tuple(faults), len(answered), len(pairs) - len(answered), len(invented))
+
+
+def _strangers(answered: Sequence[Attacker], analysis: Analysis) -> list[Attacker]:
+    return [attacker for attacker in analysis.attackers if not any(attacker is other for other in answered)]
+
+
+def _forbidden(case: Case, analysis: Analysis) -> Iterator[Fault]:
+    """Where who attacks is left open, the countries that do not are named one by one."""
+    if case.attackers is None:
+        wrong = [attacker for attacker in analysis.attackers if attacker.country in case.not_attackers]
+        yield from (Fault("attackers", _accusation(case, attacker)) for attacker in wrong)
 
 
 def _answering(wanted: WantedAttacker, analysis: Analysis) -> Attacker | None:
@@ -222,7 +238,11 @@ def _plain(value: str) -> str:
 
 
 def _stem(name: str) -> str:
-    squashed = squash(name)
+    """What remains of a name without the words that one writer adds and another leaves out."""
+    words = name.split()
+    while len(words) > 1 and words[0].casefold() in _HEADS:
+        words.pop(0)
+    squashed = squash(" ".join(words))
     for tail in _TAILS:
         if squashed.endswith(tail) and len(squashed) - len(tail) >= _SHORTEST_STEM:
             return squashed.removesuffix(tail)

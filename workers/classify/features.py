@@ -15,7 +15,7 @@ from workers.model import Evidence, Indicator, Malware, Technique, Vulnerability
 
 __all__ = ["Features", "collect_features"]
 
-_EVIDENCE_MOST = 3
+_EVIDENCE_MOST = 6
 
 
 class Features(Struct):
@@ -37,7 +37,7 @@ def collect_features(
     families: dict[str, list[Evidence]] = {}
     described: dict[str, list[Evidence]] = {}
     for text, sentence in sentences:
-        for token in sentence.tokens:
+        for token in sentence.meanings:
             surface = token.surface
             if surface.malware:
                 _note(families, surface.malware, text, (token.start, token.end), "lexicon.malware")
@@ -52,9 +52,12 @@ def collect_features(
 
 
 def _note(found: dict[str, list[Evidence]], key: str, text: FieldText, span: tuple[int, int], rule: str) -> None:
+    """Notes a place; the same spelling is noted once."""
     places = found.setdefault(key, [])
     if len(places) < _EVIDENCE_MOST:
-        places.append(quote(text, span[0], span[1], rule))
+        written = text.original[span[0] : span[1]]
+        if all(place.quote != written for place in places):
+            places.append(quote(text, span[0], span[1], rule))
 
 
 def _malware(knowledge: Knowledge, families: dict[str, list[Evidence]]) -> list[Malware]:

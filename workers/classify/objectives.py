@@ -22,7 +22,7 @@ Aims = dict[str, list[Evidence]]
 
 def aims_of(text: FieldText, sentence: Sentence, into: Aims) -> None:
     """Adds the aims that a sentence names."""
-    for token in sentence.tokens:
+    for token in sentence.meanings:
         for aim in token.surface.objectives:
             places = into.setdefault(aim, [])
             if len(places) < _EVIDENCE_MOST:

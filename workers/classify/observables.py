@@ -13,18 +13,17 @@ from workers.model import Indicator, Technique, Vulnerability
 
 __all__ = ["ObservableFinder"]
 
+# Counted repetitions make large automata that fall back to the slow way; lengths are checked in code instead.
 _CVE = re2.compile(r"(?i)\bCVE[-‐-– ]?((?:19|20)\d{2})[-‐-– ](\d{4,7})\b")
-_ATTACK_ID = re2.compile(r"\b(T\d{4}(?:\.\d{3})?)\b")
-_DOT = r"(?:\.|\[\.\]|\(\.\)|\[dot\]|\(dot\)|\{\.\}| dot )"
-_URL = re2.compile(r"(?i)\b(?:h(?:tt|xx)ps?|ftp|fxp)(?::|\[:\])//[^\s<>\"'\x00、。）」]{3,400}")
-_EMAIL = re2.compile(
-    rf"(?i)\b[a-z0-9._%+-]{{1,64}}(?:@|\[@\]|\[at\]|\(at\))[a-z0-9-]{{1,63}}(?:{_DOT}[a-z0-9-]{{1,63}}){{0,5}}{_DOT}[a-z]{{2,18}}\b"
-)
-_DOMAIN = re2.compile(rf"(?i)\b(?:[a-z0-9_-]{{1,63}}{_DOT}){{1,6}}[a-z]{{2,18}}\b")
+_ATTACK_ID = re2.compile(r"\bT\d{4}(?:\.\d{3})?\b")
+_DOT = r"(?:\.|\[\.\]|\(\.\)|\[dot\]|\(dot\)|\{\.\})"
+_URL = re2.compile(r"(?i)\b(?:h(?:tt|xx)ps?|ftp|fxp)(?::|\[:\])//[^\s<>\"'\x00、。）」]+")
+_EMAIL = re2.compile(rf"(?i)\b[a-z0-9._%+-]+(?:@|\[@\]|\[at\]|\(at\))[a-z0-9-]+(?:{_DOT}[a-z0-9-]+)+\b")
+_DOMAIN = re2.compile(rf"(?i)\b(?:[a-z0-9_-]+{_DOT})+[a-z][a-z]+\b")
 _IPV4 = re2.compile(r"\b(?:\d{1,3}(?:\.|\[\.\]|\(\.\)|\[dot\])){3}\d{1,3}\b")
 _HASH = re2.compile(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32})\b")
-_REGISTRY = re2.compile(r"(?i)\b(?:HKLM|HKCU|HKEY_LOCAL_MACHINE|HKEY_CURRENT_USER|HKCR|HKU)\\[^\s,;\"'<>]{3,200}")
-_PATH = re2.compile(r"(?:\b[A-Za-z]:\\|%[A-Za-z]{3,20}%\\)[^\s,;\"'<>|*?\x00]{2,200}")
+_REGISTRY = re2.compile(r"(?i)\b(?:HKLM|HKCU|HKEY_LOCAL_MACHINE|HKEY_CURRENT_USER|HKCR|HKU)\\[^\s,;\"'<>]+")
+_PATH = re2.compile(r"(?:\b[A-Za-z]:\\|%[A-Za-z]+%\\)[^\s,;\"'<>|*?\x00]+")
 _BITCOIN = re2.compile(r"\b(?:bc1[a-z0-9]{25,59}|[13][a-km-zA-HJ-NP-Z1-9]{25,34})\b")
 _ETHEREUM = re2.compile(r"\b0x[0-9a-fA-F]{40}\b")
 # In the order in which one wins where several match at the same place; with the signs without which none can match.
@@ -43,13 +42,15 @@ _REFANGED = (
     ("{.}", "."),
     ("[dot]", "."),
     ("(dot)", "."),
-    (" dot ", "."),
     ("[:]", ":"),
     ("[@]", "@"),
     ("[at]", "@"),
     ("(at)", "@"),
 )
 _MOST = 2000
+_LONGEST = 400
+# Anybody can open an address here, so an address here can be an attacker's.
+_MAILBOXES = frozenset(("gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "protonmail.com"))
 
 
 class ObservableFinder:
@@ -80,7 +81,7 @@ class ObservableFinder:
     def techniques(self, field: FieldText) -> Iterator[Technique]:
         """ATT&CK ids that the text gives itself; a revoked id becomes its successor, an unknown one is left out."""
         for found in _ATTACK_ID.finditer(field.plain):
-            entry = self._techniques.get(found.group(1))
+            entry = self._techniques.get(found.group())
             if entry is None:
                 continue
             current = self._techniques.get(entry.successor or entry.id, entry)
@@ -97,7 +98,7 @@ class ObservableFinder:
         plain = field.plain
         taken = count = 0
         for kind, start, end in self._candidates(plain):
-            if start < taken:
+            if start < taken or end - start > _LONGEST:
                 continue
             written = plain[start:end]
             value = _refang(written)
@@ -121,33 +122,34 @@ class ObservableFinder:
         return [(kind, *_trimmed(plain, start, end)) for start, _, kind, end in sorted(out)]
 
     def _kind(self, kind: str, value: str, written: str) -> str:
-        defanged = value != written
+        """The STIX-like type of a candidate, empty where it is no indicator."""
         if kind == "hash":
             return _HASH_KINDS[len(value)]
-        if kind == "ipv4-addr":
-            parts = [int(part) for part in value.split(".")]
-            plausible = (
-                all(part <= 255 for part in parts)
-                and value not in self._benign_addresses
-                and parts[0] not in {0, 10, 127}
-            )
-            return "ipv4-addr" if plausible and not value.startswith("192.168.") else ""
-        if kind == "domain-name":
-            return self._domain_kind(value.lower(), defanged=defanged)
-        if kind == "url":
-            host = value.split("//", 1)[-1].split("/", 1)[0].split(":", 1)[0].lower()
-            return "" if self._is_benign(host) and not defanged else "url"
-        if kind == "email-addr":
-            return (
-                ""
-                if self._is_benign(value.rsplit("@", 1)[-1].lower())
-                and value.rsplit("@", 1)[-1].lower()
-                not in {"gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "protonmail.com"}
-                else "email-addr"
-            )
         if kind == "wallet":
             return "cryptocurrency-wallet" if written.startswith(("0x", "bc1")) or _looks_like_wallet(written) else ""
-        return kind
+        if kind == "domain-name":
+            return self._domain_kind(value.lower(), defanged=value != written)
+        return kind if self._is_suspicious(kind, value, written) else ""
+
+    def _is_suspicious(self, kind: str, value: str, written: str) -> bool:
+        if kind == "ipv4-addr":
+            return self._is_routable(value)
+        if kind == "url":
+            host = value.split("//", 1)[-1].split("/", 1)[0].split(":", 1)[0].lower()
+            return value != written or not self._is_benign(host)
+        if kind == "email-addr":
+            host = value.rsplit("@", 1)[-1].lower()
+            return host in _MAILBOXES or not self._is_benign(host)
+        return True
+
+    def _is_routable(self, value: str) -> bool:
+        parts = [int(part) for part in value.split(".")]
+        return (
+            all(part <= 255 for part in parts)
+            and value not in self._benign_addresses
+            and parts[0] not in {0, 10, 127}
+            and parts[:2] != [192, 168]
+        )
 
     def _domain_kind(self, value: str, *, defanged: bool) -> str:
         ending = value.rsplit(".", 1)[-1]

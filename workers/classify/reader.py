@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from workers.classify.attribution import Blame, attackers_of, blame_actors, blame_countries
 from workers.classify.features import collect_features
 from workers.classify.mentions import Mention, evidence_of
 from workers.classify.objectives import Aims, aims_of, objectives_of
 from workers.classify.observables import ObservableFinder
-from workers.classify.scanner import Sentence
+from workers.classify.scanner import Sentence, Token
 from workers.classify.sheet import ROLE_LANGUAGES, Sheet, SheetReader
 from workers.classify.summary import Picker
 from workers.classify.targets import bystanders, sectors_of, target_countries
@@ -20,12 +22,21 @@ from workers.classify.text import FieldText, detect_language, fields_of
 from workers.knowledge import Knowledge
 from workers.model import ANALYSED_ALL, Analysis, Attacker, DeniedActor, Evidence, Mentions, RawItem, Targets
 
-__all__ = ["Reader"]
+__all__ = ["Laid", "Reader"]
 
-_GROUPS_MOST = 6
+_GROUPS_MOST = 10
 # A sector named in the first two sentences counts whole, then less with each sentence.
 _FADING = 0.1
 _FAR = 0.55
+
+
+class Laid(Struct):
+    """A reading with what it was made from, for whoever explains it."""
+
+    analysis: Analysis
+    fields: list[FieldText]
+    sheet: Sheet
+    blames: list[Blame]
 
 
 class Reader:
@@ -42,6 +53,14 @@ class Reader:
 
     def read(self, item: RawItem) -> Analysis:
         """All that the item's text says. Never raises on any text."""
+        return self.lay_open(item).analysis
+
+    def refusals(self, fields: Sequence[FieldText]) -> list[tuple[FieldText, Token]]:
+        """The names that stand in the fields and were not taken for names. Costs a second pass: for explanations only."""
+        return [(text, token) for text in fields for token in self._sheets.scanner.refused(text)]
+
+    def lay_open(self, item: RawItem) -> Laid:
+        """The reading and what it was made from. Never raises on any text."""
         fields = fields_of(item)
         language = detect_language(item.language, fields)
         sheet = self._sheets.read(fields, language)
@@ -53,7 +72,7 @@ class Reader:
         targets = self._targets(sheet, blamed) if roles else Targets()
         placed = frozenset(blamed) | {target.code for target in targets.countries}
         active = sorted({number for blame in blames for number in blame.sentences})
-        return Analysis(
+        analysis = Analysis(
             language=language,
             analysed=list(ANALYSED_ALL)
             if roles
@@ -67,6 +86,7 @@ class Reader:
             indicators=features.indicators,
             summary=self._picker.summarise(item.title, [sheet.sentences[number] for number in active], sheet.sentences),
         )
+        return Laid(analysis, fields, sheet, blames)
 
     def _blames(self, sheet: Sheet) -> list[Blame]:
         found = blame_countries([*sheet.countries, *sheet.families])
@@ -77,6 +97,8 @@ class Reader:
     def _place_groups(self, sheet: Sheet, found: dict[str, Blame], alone: list[Blame]) -> None:
         """A group without a list's entry goes to the country blamed in its sentence, else stands alone."""
         seen: set[str] = set()
+        if not sheet.incident or (sheet.advisory and not any(blame.strengths for blame in found.values())):
+            return  # an advisory's groups are working groups and groups of users
         for text, number, group in sheet.groups:
             if group.name.lower() in seen or len(seen) >= _GROUPS_MOST:
                 continue
@@ -110,7 +132,8 @@ class Reader:
 
     def _targets(self, sheet: Sheet, blamed: dict[str, float]) -> Targets:
         weighted = _weighted(sheet)
-        incident = sheet.incident and not (sheet.advisory and not blamed)
+        told = sheet.incident or bool(blamed) or any(mention.role == "target" for _, mention in sheet.countries)
+        incident = told and not (sheet.advisory and not blamed)
         return Targets(
             countries=target_countries(sheet.countries, blamed, incident=incident),
             sectors=sectors_of(weighted, self._weak, incident=incident),

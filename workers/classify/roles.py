@@ -72,7 +72,7 @@ class RoleReader:
         for rule in rules:
             by_language.setdefault(rule.language, []).append(rule)
         self._rules = {language: _RuleSet(listed) for language, listed in by_language.items()}
-        self._hedge = letters["HEDGE"].encode("ascii")
+        self._hedges = frozenset(letters[name].encode("ascii")[0] for name in ("HEDGE", "HATTR", "SUSP"))
         self._capturable = frozenset(
             letters[name].encode("ascii")[0]
             for name in ("NAME", "DEM", "CAP", "ORGO", "ORG", "ORGA", "PLACE", "ACTOR", "SPEAKER", "SPEAKED", "HOME")
@@ -100,7 +100,7 @@ class RoleReader:
     ) -> None:
         first, last = whole[0], whole[1] - 1
         start, end = coded.starts[first], coded.ends[last]
-        hedged = self._hedge in coded.code[max(0, first - _HEDGE_REACH) : last + _HEDGE_REACH]
+        hedged = not self._hedges.isdisjoint(coded.code[max(0, first - _HEDGE_REACH) : last + _HEDGE_REACH])
         for index in range(part[0], part[1]):
             owner = coded.owners[index]
             if owner is not None and coded.code[index] in self._capturable:

@@ -16,9 +16,15 @@ _WORD = frozenset(
     chr(code) for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B), *range(0xC0, 0x250))
 )
 _JOINS = frozenset("./@\\_")
+# Sorts of tokens, in the order in which the scanner asks for them.
+_SORT_DROPPED, _SORT_ABBREVIATION, _SORT_WORD, _SORT_BREAK = -2, -1, 0, 1
+_SORT_MEANING, _SORT_FAMILY, _SORT_NAME, _SORT_NAMED_MEANING = 2, 3, 4, 5
 _SENTENCE_LONGEST = 1500
 _NEAR = 28
+# A program's name with its ending is still the program: certutil.exe.
+_PROGRAM_ENDINGS = (".exe", ".dll", ".py", ".ps1", ".vbs")
 _SHOUTED_MINIMUM = 5
+_RUN_LONGEST = 60
 _SMALL_WORDS = frozenset(
     (
         "of",
@@ -61,13 +67,17 @@ class Token(Struct, gc=False):
 
 
 class Sentence(Struct):
-    """A stretch of a field and the tokens in it. `placed`: a country or an actor is among them; `named`: or a family."""
+    """A stretch of a field and the tokens in it. `placed`: a country or an actor is among them; `named`: or a family.
+
+    `meanings` are the tokens that tell a sector, an aim, a technique or a family.
+    """
 
     start: int
     end: int
     tokens: list[Token]
     named: bool
     placed: bool
+    meanings: list[Token]
 
 
 class Scanner:
@@ -85,7 +95,9 @@ class Scanner:
         self._plain = tuple(
             not (surface.case or surface.guard or surface.cls in _NAMED) for surface in compiled.surfaces
         )
+        self._sorts = tuple(_sort(surface) for surface in compiled.surfaces)
         self._words = compiled.words
+        self._break = next(surface for surface in compiled.surfaces if surface.cls == "BREAK")
         self._beside = frozenset(compiled.beside)
         self._beside_ja = tuple(word for word in compiled.beside if not word.isascii())
         self._ambiguous = compiled.ambiguous
@@ -94,46 +106,67 @@ class Scanner:
         """The sentences of a field, in order, each with its tokens."""
         out: list[Sentence] = []
         tokens: list[Token] = []
-        named = placed = False
-        start = 0
-        for token in self._tokens(field):
-            cls = token.surface.cls
-            if cls == "BREAK" or token.start - start > _SENTENCE_LONGEST:
+        meanings: list[Token] = []
+        start = named = placed = 0
+        for token, sort in self._tokens(field):
+            if sort == _SORT_BREAK or token.start - start > _SENTENCE_LONGEST:
                 if tokens or token.start > start:
-                    out.append(Sentence(start, token.start, tokens, named, placed))
-                tokens, named, placed = [], False, False
-                start = token.end if cls == "BREAK" else token.start
-                if cls == "BREAK":
+                    out.append(Sentence(start, token.start, tokens, named > 0, placed > 0, meanings))
+                tokens, meanings, named, placed = [], [], 0, 0
+                start = token.end if sort == _SORT_BREAK else token.start
+                if sort == _SORT_BREAK:
                     continue
-            if cls not in {"SKIPPED", "ABBR"}:
-                tokens.append(token)
-                if cls in _NAMED:
-                    named = True
-                    placed = placed or cls != "MALW"
+            tokens.append(token)
+            if sort >= _SORT_MEANING:
+                if sort != _SORT_NAME:
+                    meanings.append(token)
+                if sort >= _SORT_FAMILY:
+                    named += 1
+                    placed += sort > _SORT_FAMILY
         if tokens or len(field.plain) > start:
-            out.append(Sentence(start, len(field.plain), tokens, named, placed))
+            out.append(Sentence(start, len(field.plain), tokens, named > 0, placed > 0, meanings))
         return out
 
-    def _tokens(self, field: FieldText) -> list[Token]:
-        plain, folded = field.plain, field.folded
-        surfaces, bounds, simple = self._surfaces, self._bounds, self._plain
-        size = len(plain)
-        out: list[Token] = []
+    def _tokens(self, field: FieldText) -> list[tuple[Token, int]]:
+        """The tokens that hold, with their sort; what is taken whole and means nothing is left out."""
+        folded = field.folded
+        surfaces, bounds, simple, sorts = self._surfaces, self._bounds, self._plain, self._sorts
+        size = len(folded)
+        out: list[tuple[Token, int]] = []
         for index, start, end in self._automaton.find_matches_as_indexes(folded):
             bound = bounds[index]
-            if (bound & 1 and start and folded[start - 1] in _WORD) or (
-                bound & 2 and end < size and folded[end] in _WORD
+            if bound and (
+                (bound & 1 and start and folded[start - 1] in _WORD)
+                or (bound & 2 and end < size and folded[end] in _WORD)
             ):
-                if " " in surfaces[index].text:
+                if sorts[index] == _SORT_ABBREVIATION:
+                    out.append(
+                        (Token(self._break, end - 2, end), _SORT_BREAK)
+                    )  # "East. " ends in "st. " and is no abbreviation
+                elif " " in surfaces[index].text:
                     out += self._inside(field, start, end - 1)
                 continue
-            if simple[index] or self._holds(field, surfaces[index], start, end):
-                out.append(Token(surfaces[index], start, end))
+            sort = sorts[index]
+            if sort >= 0 and (simple[index] or self._holds(field, surfaces[index], start, end)):
+                out.append((Token(surfaces[index], start, end), sort))
         return out
 
-    def _inside(self, field: FieldText, base: int, stop: int) -> list[Token]:
-        """What stands inside a long form whose boundary failed."""
+    def refused(self, field: FieldText) -> list[Token]:
+        """Names that stand in the field and were not taken: guarded, written otherwise, or a phrase that means something else."""
+        taken = {(token.start, token.end) for token, _ in self._tokens(field)}
+        folded = field.folded + " "
         out: list[Token] = []
+        for index, start, end in self._automaton.find_matches_as_indexes(field.folded):
+            surface, bound = self._surfaces[index], self._bounds[index]
+            if (bound & 1 and start and folded[start - 1] in _WORD) or (bound & 2 and folded[end] in _WORD):
+                continue
+            if (surface.cls in _NAMED or surface.cls == "SKIPPED") and (start, end) not in taken:
+                out.append(Token(surface, start, end))
+        return out
+
+    def _inside(self, field: FieldText, base: int, stop: int) -> list[tuple[Token, int]]:
+        """What stands inside a long form whose boundary failed."""
+        out: list[tuple[Token, int]] = []
         for index, start, end in self._automaton.find_matches_as_indexes(field.folded[base:stop]):
             begin, finish = base + start, base + end
             bound = self._bounds[index]
@@ -141,8 +174,9 @@ class Scanner:
                 bound & 2 and field.folded[finish] in _WORD
             ):
                 continue
-            if self._plain[index] or self._holds(field, self._surfaces[index], begin, finish):
-                out.append(Token(self._surfaces[index], begin, finish))
+            sort = self._sorts[index]
+            if sort >= 0 and (self._plain[index] or self._holds(field, self._surfaces[index], begin, finish)):
+                out.append((Token(self._surfaces[index], begin, finish), sort))
         return out
 
     def _holds(self, field: FieldText, surface: Surface, start: int, end: int) -> bool:
@@ -154,7 +188,7 @@ class Scanner:
         elif surface.case == 3:
             if not _is_title(plain[start:end]):
                 return False
-        elif surface.case and plain[start:end] not in surface.exact:
+        elif surface.case and (plain[start:end] not in surface.exact or (start and plain[start - 1] == "-")):
             return False
         if surface.cls in _NAMED and self._in_address(field.folded, start, end):
             return False
@@ -162,8 +196,13 @@ class Scanner:
 
     def _in_address(self, folded: str, start: int, end: int) -> bool:
         if start and folded[start - 1] in _JOINS and (start == 1 or folded[start - 2] in _WORD):
-            return True
-        return end + 1 < len(folded) and folded[end] in "._@" and folded[end + 1] in _WORD and folded[end - 1] != "."
+            run = folded[max(0, start - _RUN_LONGEST) : start].split()[-1:]
+            return (
+                folded[start - 1] != "/" or not run or "." in run[0] or "//" in run[0]
+            )  # "Winnti/PlugX" is no address
+        if end + 1 >= len(folded) or folded[end] not in "._@" or folded[end + 1] not in _WORD or folded[end - 1] == ".":
+            return False
+        return not folded.startswith(_PROGRAM_ENDINGS, end)
 
     def _guard_lifted(self, field: FieldText, surface: Surface, start: int, end: int) -> bool:
         if surface.guard == "beside":
@@ -238,3 +277,13 @@ def _is_title(written: str) -> bool:
         and bool(words)
         and not words[0][0].islower()
     )
+
+
+def _sort(surface: Surface) -> int:
+    meaning = bool(surface.sectors or surface.objectives or surface.techniques or surface.malware)
+    if surface.cls in _NAMED:
+        if surface.cls == "MALW":
+            return _SORT_FAMILY
+        return _SORT_NAMED_MEANING if meaning else _SORT_NAME
+    plain = _SORT_MEANING if meaning else _SORT_WORD
+    return {"SKIPPED": _SORT_DROPPED, "ABBR": _SORT_ABBREVIATION, "BREAK": _SORT_BREAK}.get(surface.cls, plain)

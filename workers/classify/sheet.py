@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from msgspec import Struct, field
 
 from workers.classify.coding import Coder
-from workers.classify.groups import FoundGroup, find_groups
+from workers.classify.groups import Designators, FoundGroup, find_groups
 from workers.classify.mentions import Mention, decide
 from workers.classify.roles import Reading, RoleReader
 from workers.classify.scanner import GEO, Scanner, Sentence, Token
@@ -20,7 +22,25 @@ _ACTOR_NAMED = 0.86
 _BRAND_NAMED = 0.62
 _SPONSORED_FAMILY = 0.58
 _INCIDENT = frozenset(
-    ("ATTED", "DIDED", "ATTN", "DOING", "BREACH", "HACKER", "FOE", "MALW", "ACTOR", "SUFFER", "HACKV")
+    (
+        "ATTED",
+        "DIDED",
+        "USED",
+        "ATTN",
+        "DOING",
+        "BREACH",
+        "HACKER",
+        "FOE",
+        "GANG",
+        "MALW",
+        "ACTOR",
+        "SUFFER",
+        "HACKV",
+        "PASJ",
+        "INVJ",
+        "LSUF",
+        "CLAIMED",
+    )
 )
 
 
@@ -44,38 +64,58 @@ class SheetReader:
         self._knowledge = knowledge
         self._scanner = Scanner(knowledge)
         self._coder = Coder(compiled.letters, compiled.words)
+        self._designators = Designators(compiled.designators)
         self._roles = RoleReader(compiled.roles, compiled.letters)
         self._incident = frozenset(compiled.letters[name].encode("ascii")[0] for name in sorted(_INCIDENT))
+
+    @property
+    def scanner(self) -> Scanner:
+        """What finds the names, for whoever explains why one was not taken."""
+        return self._scanner
 
     def read(self, fields: list[FieldText], language: str) -> Sheet:
         """The sheet of an item."""
         sheet = Sheet()
         budget = _READ_MOST
         for text in fields:
+            first = len(sheet.sentences)
             for sentence in self._scanner.sentences(text):
-                number = len(sheet.sentences)
                 sheet.sentences.append((text, sentence))
                 if not sentence.tokens:
                     continue
-                sheet.advisory = sheet.advisory or any(token.surface.cls == "ADVISORY" for token in sentence.tokens)
-                if not sheet.incident:
-                    sheet.incident = any(token.surface.cls in _INCIDENT for token in sentence.tokens)
+                _note_setting(sheet, sentence)
                 if language not in ROLE_LANGUAGES or not budget:
-                    self._list_names(sheet, text, sentence, number)
+                    self._list_names(sheet, text, sentence, len(sheet.sentences) - 1)
                 elif sentence.placed or self._has_setting(text, sentence):
                     budget -= 1
                     self._read_sentence(sheet, text, sentence, language)
                 elif sentence.named:
-                    for token in sentence.tokens:
-                        if token.surface.malware:
-                            self._place_family(sheet, text, (token, number))
+                    self._place_families(sheet, text, sentence)
+            if language in ROLE_LANGUAGES:
+                self._add_designators(sheet, text, first)
         return sheet
+
+    def _place_families(self, sheet: Sheet, text: FieldText, sentence: Sentence) -> None:
+        number = len(sheet.sentences) - 1
+        for token in sentence.meanings:
+            if token.surface.malware:
+                self._place_family(sheet, text, (token, number))
+
+    def _add_designators(self, sheet: Sheet, text: FieldText, first: int) -> None:
+        """Adds the clusters that have a number only; sentences and designators both run from the front."""
+        known = {mention.token.start for mention in sheet.actors if mention.text is text}
+        number = first
+        for group in islice(self._designators.find(text), _READ_MOST):
+            while number + 1 < len(sheet.sentences) and group.start > sheet.sentences[number][1].end:
+                number += 1
+            if group.start not in known:
+                sheet.groups.append((text, number, group))
 
     def _has_setting(self, text: FieldText, sentence: Sentence) -> bool:
         """Whether a group may be named here: a word for a group, or one for a hacker with a capital near it."""
         for token in sentence.tokens:
             cls = token.surface.cls
-            if cls == "GROUP":
+            if cls in {"GROUP", "GANG", "CLAIMED"}:
                 return True
             if cls == "HACKER":
                 near = (
@@ -119,6 +159,11 @@ class SheetReader:
         elif surface.malware:
             self._place_family(sheet, text, where)
 
+    def _acts(self, token: Token) -> bool:
+        """Whether the token is an actor already: by a list's entry or by the brand of its ransomware."""
+        entry = self._knowledge.malware.get(token.surface.malware)
+        return token.surface.cls == "ACTOR" or (entry is not None and entry.brand)
+
     def _place_family(self, sheet: Sheet, text: FieldText, where: tuple[Token, int]) -> None:
         token, number = where
         entry = self._knowledge.malware.get(token.surface.malware)
@@ -137,7 +182,7 @@ class SheetReader:
                 hedged=True,
             )
             sheet.families.append((entry.sponsor, mention))
-        elif entry.brand or entry.ransomware:
+        elif entry.brand or (entry.ransomware and _is_ransom(text.folded, token)):
             sheet.actors.append(
                 Mention(
                     token,
@@ -161,3 +206,17 @@ class SheetReader:
                 )
             elif token.surface.cls == "ACTOR":
                 sheet.actors.append(Mention(token, text, number, "bystander", 0.1, "mention"))
+
+
+def _is_ransom(folded: str, token: Token) -> bool:
+    """Whether the words next to a family's name call it ransomware or a gang."""
+    near = folded[token.end : token.end + 16] + " " + folded[max(0, token.start - 12) : token.start]
+    return token.surface.text.endswith("ransomware") or any(word in near for word in ("ransomware", "gang", "ランサム"))
+
+
+def _note_setting(sheet: Sheet, sentence: Sentence) -> None:
+    """Notes whether an attack is told of, and whether the text is an advisory."""
+    if not sheet.incident or not sheet.advisory:
+        classes = {token.surface.cls for token in sentence.tokens}
+        sheet.advisory = sheet.advisory or "ADVISORY" in classes
+        sheet.incident = sheet.incident or not classes.isdisjoint(_INCIDENT)

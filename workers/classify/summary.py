@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import ahocorasick_rs
@@ -32,23 +33,28 @@ class Picker:
         sentences: Sequence[tuple[FieldText, Sentence]],
     ) -> Summary:
         """`active` are the sentences with an attacker's reading; the rest is picked by words."""
-        implied: list[tuple[FieldText, Sentence]] = []
-        helping: list[tuple[FieldText, Sentence]] = []
-        for text, sentence in sentences:
-            if len(implied) >= _MOST and len(helping) >= _MOST:
-                break
-            if text.name == "title":
+        implied: dict[int, tuple[FieldText, Sentence]] = {}
+        helping: dict[int, tuple[FieldText, Sentence]] = {}
+        starts: dict[str, list[int]] = {}
+        listed: dict[str, list[tuple[FieldText, Sentence]]] = {}
+        for entry in sentences:
+            starts.setdefault(entry[0].name, []).append(entry[1].start)
+            listed.setdefault(entry[0].name, []).append(entry)
+        for name, group in listed.items():
+            if name == "title":
                 continue
-            found = {
-                index < self._implications
-                for index, _, _ in self._automaton.find_matches_as_indexes(text.folded[sentence.start : sentence.end])
-            }
-            if True in found and len(implied) < _MOST:
-                implied.append((text, sentence))
-            if False in found and len(helping) < _MOST:
-                helping.append((text, sentence))
+            for index, start, _ in self._automaton.find_matches_as_indexes(group[0][0].folded):
+                wanted = implied if index < self._implications else helping
+                if len(wanted) < _MOST:
+                    place = bisect_right(starts[name], start) - 1
+                    wanted.setdefault(place, group[max(place, 0)])
+                elif len(implied) >= _MOST and len(helping) >= _MOST:
+                    break
         return Summary(
-            title=title or None, activity=_texts(active), implications=_texts(implied), mitigations=_texts(helping)
+            title=title or None,
+            activity=_texts(active),
+            implications=_texts(list(implied.values())),
+            mitigations=_texts(list(helping.values())),
         )
 
 

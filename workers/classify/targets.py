@@ -45,7 +45,7 @@ def _rank(code: str, mention: Mention, attackers: Mapping[str, float], *, incide
         return 2 if mention.token.surface.cls == "HOME" else 0
     if not incident or code in attackers:
         return None
-    if mention.role == "accuser" or mention.token.surface.cls == "HOME":
+    if mention.role == "accuser" or (not mention.role and mention.token.surface.cls == "HOME"):
         return 2
     return None if mention.role else 1
 
@@ -58,7 +58,7 @@ def _strength(rank: int, mentions: Sequence[Mention], together: int) -> float:
 
 def _target(code: str, score: float, mentions: Sequence[Mention]) -> TargetCountry:
     found = [evidence_of(mention) for mention in mentions[:_EVIDENCE_MOST]]
-    return TargetCountry(code=code, score=scoring.calibrated(score), evidence=found)
+    return TargetCountry(code=code, score=scoring.target_score(score), evidence=found)
 
 
 def bystanders(countries: Sequence[tuple[str, Mention]], placed: frozenset[str]) -> list[CountryMention]:
@@ -84,7 +84,7 @@ def sectors_of(
     subs: dict[str, dict[str, None]] = {}
     found: dict[str, list[tuple[FieldText, Token]]] = {}
     for text, sentence, weight in sentences:
-        for token in sentence.tokens:
+        for token in sentence.meanings:
             for sector, sub in token.surface.sectors:
                 strength = (_WEAK_ALONE if token.surface.text in weak else _SECTOR_BASE) * weight
                 weights.setdefault(sector, []).append(strength)
@@ -94,13 +94,13 @@ def sectors_of(
     strong = any(max(strengths) > _WEAK_ALONE for strengths in weights.values())
     out: list[Sector] = []
     for sector, strengths in weights.items():
-        score = scoring.combine(strengths) if not strong or max(strengths) > _WEAK_ALONE else max(strengths) * 0.85
+        score = scoring.combine(strengths) if not strong or max(strengths) > _WEAK_ALONE else max(strengths) * 0.7
         if not incident:
             score *= 0.65
         evidence = [
             quote(text, token.start, token.end, "lexicon.sector") for text, token in found[sector][:_EVIDENCE_MOST]
         ]
         out.append(
-            Sector(id=sector, score=scoring.calibrated(score), sub=list(subs.get(sector, {})), evidence=evidence)
+            Sector(id=sector, score=scoring.sector_score(score), sub=list(subs.get(sector, {})), evidence=evidence)
         )
     return sorted(out, key=lambda entry: (-entry.score, entry.id))

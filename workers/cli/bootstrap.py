@@ -17,7 +17,7 @@ from workers.errors import ConfigError, DependencyError, FatalError, FencedError
 from workers.formats.raw_item import ItemDecoder
 from workers.formats.tagged_event import EventBuilder, HeaderBuilder
 from workers.model import Record
-from workers.ports import Clock, Telemetry
+from workers.ports import Clock, LateAnswers, Telemetry
 from workers.settings import Settings
 from workers.tagger.batching import limits_of
 from workers.tagger.health import LoopHealth
@@ -46,8 +46,10 @@ def tagger_pipeline(settings: Settings, telemetry: Telemetry, clock: Clock) -> P
     return _pipeline(settings, telemetry, clock)[0]
 
 
-def _pipeline(settings: Settings, telemetry: Telemetry, clock: Clock) -> tuple[Pipeline, Enricher]:
-    reader, enricher, knowledge, rules = _stages(settings, telemetry, clock)
+def _pipeline(
+    settings: Settings, telemetry: Telemetry, clock: Clock, late: LateAnswers | None = None
+) -> tuple[Pipeline, Enricher]:
+    reader, enricher, knowledge, rules = _stages(settings, telemetry, clock, late)
     telemetry.set("build_info", 1, __version__)
     telemetry.set("knowledge_info", 1, knowledge)
     tagger = settings.tagger
@@ -67,13 +69,20 @@ def _pipeline(settings: Settings, telemetry: Telemetry, clock: Clock) -> tuple[P
     return Pipeline(parts, clock=clock, telemetry=telemetry, report_bug=_report_bug), enricher
 
 
-def _stages(settings: Settings, telemetry: Telemetry, clock: Clock) -> tuple[Reader, Enricher, str, str]:
+def _stages(
+    settings: Settings, telemetry: Telemetry, clock: Clock, late: LateAnswers | None
+) -> tuple[Reader, Enricher, str, str]:
     if not (settings.stages.read or settings.stages.look_up):
         return NullReader(), NullEnricher(), "none", "none"
     from workers.knowledge import load_knowledge
 
     knowledge = load_knowledge(settings.config_dir, settings.knowledge.cache_dir)
-    return _reader(settings, knowledge), _enricher(settings, knowledge, telemetry, clock), knowledge.version, "none"
+    return (
+        _reader(settings, knowledge),
+        _enricher(settings, knowledge, telemetry, clock, late),
+        knowledge.version,
+        knowledge.rules,
+    )
 
 
 def _reader(settings: Settings, knowledge: Any) -> Reader:
@@ -84,12 +93,14 @@ def _reader(settings: Settings, knowledge: Any) -> Reader:
     return ItemReader(knowledge)
 
 
-def _enricher(settings: Settings, knowledge: Any, telemetry: Telemetry, clock: Clock) -> Enricher:
+def _enricher(
+    settings: Settings, knowledge: Any, telemetry: Telemetry, clock: Clock, late: LateAnswers | None
+) -> Enricher:
     if not settings.stages.look_up:
         return NullEnricher()
     from workers.cli.wiring_lookups import build_enricher
 
-    return build_enricher(settings, knowledge, telemetry, clock)
+    return build_enricher(settings, knowledge, telemetry, clock, late)
 
 
 def _router(settings: Settings) -> Router:
@@ -98,8 +109,11 @@ def _router(settings: Settings) -> Router:
 
 def needed_topics(settings: Settings) -> list[str]:
     """Every topic that the tagger reads or writes."""
+    from workers.cli.wiring_lookups import wants_late_answers
+
     tagger = settings.tagger
-    return list(dict.fromkeys([*tagger.sources, tagger.output, tagger.dead_letter, *_router(settings).topics]))
+    late = [tagger.enrichments] if wants_late_answers(settings) else []
+    return list(dict.fromkeys([*tagger.sources, tagger.output, tagger.dead_letter, *late, *_router(settings).topics]))
 
 
 def transactional_id(settings: Settings, instance: str, slot: int) -> str | None:
@@ -148,13 +162,24 @@ def _run(settings: Settings, watchdog: AlarmWatchdog, slot: int, instance: str, 
     health = LoopHealth(clock, settings.metrics.stalled_after_s)
     server = _serve_health(settings, slot, telemetry, health)
     try:
-        pipeline, enricher = _pipeline(settings, telemetry, clock)
+        pipeline, enricher = _pipeline(settings, telemetry, clock, _late_answers(settings))
         _calm_the_collector()
         watchdog.arm(settings.tagger.watchdog_s + settings.kafka.request_timeout_ms / 1000)
         _turn(settings, _Worker(pipeline, watchdog, telemetry, clock, health), slot, instance, until_idle=until_idle)
         enricher.close()
     finally:
         server.close()
+
+
+def _late_answers(settings: Settings) -> LateAnswers | None:
+    """Where lookups go that came too late for their event; None where no row wants that."""
+    from workers.cli.wiring_lookups import wants_late_answers
+
+    if not wants_late_answers(settings):
+        return None
+    from workers.adapters.kafka_late import KafkaLateAnswers
+
+    return KafkaLateAnswers(settings.kafka)
 
 
 def _calm_the_collector() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from workers.cli.demo_cache import keep_an_old_answer
 from workers.cli.invocation import Invocation
 from workers.embedded.broker import EmbeddedBroker
 from workers.embedded.demo_scores import DemoScores
@@ -81,7 +82,8 @@ class DemoStage:
             opening.enter_context(self.broker)
             opening.enter_context(self.cache)
             self.metrics_port = free_port()
-            self._write_settings(scores.url)
+            self._write_settings(scores)
+            keep_an_old_answer(self.settings)
             opening.callback(self._end_tagger)
             self._closing = opening.pop_all()
         return self
@@ -117,9 +119,10 @@ class DemoStage:
         text = (self.folder / "tagger.log").read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-_LOG_LINES:])
 
-    def _write_settings(self, scores_url: str) -> None:
+    def _write_settings(self, scores: DemoScores) -> None:
         shutil.copytree(self._given.config_dir, self.folder / "config", ignore=shutil.ignore_patterns("demo"))
-        lookups = (self.items / "lookups.toml").read_text(encoding="utf-8").replace("{epss}", scores_url)
+        lookups = (self.items / "lookups.toml").read_text(encoding="utf-8")
+        lookups = lookups.replace("{epss}", scores.url).replace("{slow}", scores.slow_url)
         (self.folder / "config/lookups.toml").write_text(lookups, encoding="utf-8")
         (self.folder / "demo.toml").write_text(
             f'[kafka]\nbootstrap_servers = "{self.broker.bootstrap}"\n'

@@ -38,11 +38,15 @@ def _rules() -> None:
 
 
 @_group.command("test")
-def test(
+def run_cases(
     context: typer.Context,
     *,
-    class_name: Annotated[str | None, typer.Option("--class", metavar="NAME", help="Only the cases of one class.")] = None,
-    failing: Annotated[bool, typer.Option("--failing", help="Also print what is wrong with each failing case.")] = False,
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Only the cases of one class.")
+    ] = None,
+    failing: Annotated[
+        bool, typer.Option("--failing", help="Also print what is wrong with each failing case.")
+    ] = False,
     record: Annotated[bool, typer.Option("--record", help="Write today's figures as the new floor.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -121,7 +125,11 @@ def _record(settings: Settings, verdicts: Sequence[Verdict]) -> list[str]:
     from workers.classify.case_figures import floor_of, floor_text
 
     path = settings.config_dir / "cases" / _FLOOR
-    path.write_text(floor_text(floor_of(verdicts)), encoding="utf-8")
+    try:
+        path.write_text(floor_text(floor_of(verdicts)), encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"shirase: {error}", err=True)
+        raise typer.Exit(1) from error
     return []
 
 

@@ -7,42 +7,81 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event
 
 from workers.enrich import CachedEnricher, Enricher, NullEnricher
 from workers.enrich.breaker import BreakerPolicy, Gate
-from workers.enrich.knowledge_provider import ActorCatalogue, KnowledgeProvider
+from workers.enrich.knowledge_provider import ActorProvider, Catalogue, TechniqueProvider
+from workers.enrich.late import LateBook, LateParts
 from workers.enrich.planner import KINDS
 from workers.enrich.process_cache import ProcessCache
+from workers.enrich.rate import RateGuard
 from workers.enrich.rows import LookupRow, row_of
 from workers.enrich.shared_cache import AnswerCache, NoSharedCache, SharedCache
 from workers.enrich.tools import EnrichTools
 from workers.errors import ConfigError
-from workers.ports import Clock, LookupProvider, Telemetry
+from workers.formats.enrichment import EnrichmentBuilder
+from workers.ports import Clock, LateAnswers, LookupProvider, Telemetry
 from workers.settings import LookupSettings, Settings, read_secret
 
-__all__ = ["build_enricher"]
+__all__ = ["build_enricher", "build_rows", "needs_knowledge", "wants_late_answers"]
 
 KNOWLEDGE = "knowledge"
+_FROM_KNOWLEDGE: Mapping[str, Callable[[str, Catalogue], LookupProvider]] = {
+    "actor": ActorProvider,
+    "technique": TechniqueProvider,
+}
+_SOURCE = "urn:shirase:tagger"
 
 
-def build_enricher(settings: Settings, knowledge: ActorCatalogue, telemetry: Telemetry, clock: Clock) -> Enricher:
+def build_enricher(
+    settings: Settings,
+    knowledge: Catalogue,
+    telemetry: Telemetry,
+    clock: Clock,
+    late: LateAnswers | None = None,
+) -> Enricher:
     """The enricher that the settings describe; one that asks nothing where no row is enabled.
+
+    With `late`, rows with `complete_late` send what came too late there. Raises ConfigError.
+    """
+    if not settings.stages.look_up or not any(row.enabled for row in settings.lookups):
+        return NullEnricher()
+    rows, tools = build_rows(settings, knowledge, telemetry, clock, late)
+    return CachedEnricher(rows, tools)
+
+
+def build_rows(
+    settings: Settings,
+    knowledge: Catalogue | None,
+    telemetry: Telemetry,
+    clock: Clock,
+    late: LateAnswers | None = None,
+) -> tuple[list[LookupRow], EnrichTools]:
+    """The rows that are enabled, with their providers and what all share. Whoever takes them runs `tools.closers`.
 
     Raises ConfigError.
     """
     wiring = _Wiring(settings, knowledge, telemetry, clock)
     rows = [wiring.row(row, f"lookup[{at}]") for at, row in enumerate(settings.lookups) if row.enabled]
-    if not rows or not settings.stages.look_up:
-        return NullEnricher()
-    return CachedEnricher(rows, wiring.tools())
+    return rows, wiring.tools(late)
+
+
+def needs_knowledge(row: LookupSettings) -> bool:
+    """Whether the row's provider is the knowledge."""
+    return row.endpoint is None and row.file is None
+
+
+def wants_late_answers(settings: Settings) -> bool:
+    """Whether any row completes its answers later."""
+    return settings.stages.look_up and any(row.enabled and row.complete_late for row in settings.lookups)
 
 
 class _Wiring:
     """Remembers what it builds, so that it can be closed."""
 
-    def __init__(self, settings: Settings, knowledge: ActorCatalogue, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, settings: Settings, knowledge: Catalogue | None, telemetry: Telemetry, clock: Clock) -> None:
         self._settings = settings
         self._knowledge = knowledge
         self._telemetry = telemetry
@@ -52,27 +91,40 @@ class _Wiring:
     def row(self, row: LookupSettings, where: str) -> LookupRow:
         if row.kind not in KINDS:
             raise ConfigError("lookups.toml", f"{where}.kind", row.kind, f"one of {', '.join(sorted(KINDS))}")
+        if row.kind == "indicator" and not row.types:
+            expected = "types of indicator, such as ipv4-addr or domain-name"
+            raise ConfigError("lookups.toml", f"{where}.types", [], expected)
         return row_of(
             row,
-            self._local(row, where) if row.endpoint is None else self._remote(row, where),
-            is_local=row.endpoint is None,
+            self._provider(row, where),
+            is_local=row.endpoint is None or row.catalogue,
             jitter=self._settings.cache.jitter,
             key_prefix=self._settings.redis.key_prefix,
         )
 
-    def tools(self) -> EnrichTools:
+    def tools(self, late: LateAnswers | None) -> EnrichTools:
         settings = self._settings
+        shared = self._shared_cache()
         return EnrichTools(
             settings=settings.cache,
-            shared=self._shared_cache(),
+            shared=shared,
+            rates=RateGuard(shared),
             process=ProcessCache(settings.cache.process_entries),
             clock=self._clock,
             telemetry=self._telemetry,
             draw=random.Random(secrets.randbits(64)).random,  # noqa: S311 - spreads expiries, guards nothing
             token=secrets.token_hex(16),
             closing=Event(),
+            late=None if late is None else self._late_book(late),
             closers=tuple(self._closers),
         )
+
+    def _late_book(self, late: LateAnswers) -> LateBook:
+        self._closers.append(late.close)
+        cache = self._settings.cache
+        build = EnrichmentBuilder(self._settings.tagger.enrichments, _SOURCE).build
+        parts = LateParts(port=late, build=build, items=cache.late_items, wait_s=cache.late_wait_s)
+        return LateBook(parts, self._clock, self._telemetry)
 
     def _shared_cache(self) -> AnswerCache:
         redis, cache = self._settings.redis, self._settings.cache
@@ -84,18 +136,36 @@ class _Wiring:
         store = RedisCacheStore(redis, password)
         self._closers.append(store.close)
         policy = BreakerPolicy(failures=cache.breaker_failures, open_s=cache.breaker_open_ms / 1000)
-        return SharedCache(store, Gate("redis", policy, self._clock, self._telemetry), self._telemetry)
+        gate = Gate("redis", policy, self._clock, self._telemetry)
+        return SharedCache(store, gate, self._telemetry, limiter=store)
 
-    def _local(self, row: LookupSettings, where: str) -> LookupProvider:
-        if row.provider != KNOWLEDGE or row.kind != "actor":
-            expected = f'an endpoint (only provider "{KNOWLEDGE}" for actors has none)'
+    def _provider(self, row: LookupSettings, where: str) -> LookupProvider:
+        if row.endpoint is not None:
+            return self._remote(row, where)
+        if row.file is not None:
+            return self._file(row)
+        if row.provider != KNOWLEDGE or row.kind not in _FROM_KNOWLEDGE or self._knowledge is None:
+            expected = f'an endpoint or a file (only provider "{KNOWLEDGE}" for actors and techniques has none)'
             raise ConfigError("lookups.toml", f"{where}.endpoint", None, expected)
-        return KnowledgeProvider(row.provider, self._knowledge)
+        return _FROM_KNOWLEDGE[row.kind](row.provider, self._knowledge)
+
+    def _file(self, row: LookupSettings) -> LookupProvider:
+        if row.file is not None and row.file.suffix == ".toml":
+            from workers.adapters.table_file import TableProvider
+
+            return TableProvider(row)
+        from workers.adapters.maxmind import MaxmindProvider
+
+        database = MaxmindProvider(row)
+        self._closers.append(database.close)
+        return database
 
     def _remote(self, row: LookupSettings, where: str) -> LookupProvider:
+        from workers.adapters.http_catalogue import HttpCatalogueProvider
         from workers.adapters.http_json import HttpJsonProvider
 
         secret = None if row.key_file is None else read_secret(row.key_file, f"{where}.key_file")
-        provider = HttpJsonProvider(row, self._settings.http, self._clock, secret)
+        kind = HttpCatalogueProvider if row.catalogue else HttpJsonProvider
+        provider = kind(row, self._settings.http, self._clock, secret)
         self._closers.append(provider.close)
         return provider

@@ -14,15 +14,17 @@ from typing import Protocol
 
 import msgspec
 
+from workers.enrich.asking import Asker
+from workers.enrich.breaker import BreakerPolicy, Gate
 from workers.enrich.fetching import Flight, RowFetcher
-from workers.enrich.planner import LookupRequest, Planner
+from workers.enrich.planner import LookupRequest, Plan, Planner
 from workers.enrich.process_cache import Held
 from workers.enrich.rows import Cell, LookupRow, cache_key
 from workers.enrich.tools import EnrichTools
 from workers.errors import DependencyError
 from workers.model import Lookup, LookupStatus
 
-__all__ = ["CachedEnricher", "Enricher", "NullEnricher"]
+__all__ = ["CachedEnricher", "Enricher", "NullEnricher", "askers_of"]
 
 
 class Enricher(Protocol):
@@ -56,7 +58,9 @@ class CachedEnricher:
         self._rows = rows
         self._tools = tools
         self._planner = Planner(rows)
-        self._fetchers = {at: RowFetcher(at, row, tools) for at, row in enumerate(rows) if not row.is_local}
+        self._askers = askers_of(rows, tools)
+        self._fetchers = {at: RowFetcher(at, rows[at], tools, asker) for at, asker in self._askers.items()}
+        self._late_rows = frozenset(at for at, row in enumerate(rows) if row.settings.complete_late)
 
     def look_up(self, requests: Sequence[LookupRequest]) -> Sequence[list[Lookup]]:
         """See `Enricher`."""
@@ -67,6 +71,8 @@ class CachedEnricher:
         answers = self._answer(cells, started) if cells else {}
         lookups = [[step if isinstance(step, Lookup) else answers[step] for step in steps] for steps in plans]
         self._count(lookups)
+        if self._late_rows and self._tools.late is not None:
+            self._note_late(requests, plans, answers)
         return lookups
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -75,8 +81,42 @@ class CachedEnricher:
         deadline = self._tools.clock.monotonic() + timeout_s
         for fetcher in self._fetchers.values():
             fetcher.close(deadline)
+        self._settle_late(deadline)
         for close in self._tools.closers:
             close()
+
+    def complete_late(self) -> None:
+        """Look once more for what items still wait for, and send what was found."""
+        late = self._tools.late
+        if late is not None and (cells := late.open_questions()):
+            late.settle(self._answer(cells, self._tools.clock.monotonic()))
+
+    def _note_late(
+        self, requests: Sequence[LookupRequest], plans: Sequence[Plan], answers: Mapping[Cell, Lookup]
+    ) -> None:
+        late = self._tools.late
+        unanswered = {
+            cell
+            for cell, lookup in answers.items()
+            if lookup.status is LookupStatus.UNAVAILABLE and cell[0] in self._late_rows
+        }
+        if late is None or not unanswered:
+            return
+        late.note(
+            (step, (request.item_id, request.content_sha256))
+            for request, steps in zip(requests, plans, strict=True)
+            for step in steps
+            if not isinstance(step, Lookup) and step in unanswered
+        )
+        late.keep_looking(self.complete_late, self._tools.wait)
+
+    def _settle_late(self, deadline: float) -> None:
+        """What came in the last moments still goes out."""
+        late = self._tools.late
+        if late is not None:
+            late.close(deadline - self._tools.clock.monotonic())
+            held = self._tools.process.peek(late.open_questions(), self._tools.now_ms())
+            late.settle({cell: one.fresh for cell, one in held.items()})
 
     def _answer(self, cells: Iterable[Cell], started: float) -> dict[Cell, Lookup]:
         now_ms = self._tools.now_ms()
@@ -102,7 +142,8 @@ class CachedEnricher:
             entries = self._tools.entries_of(row, found)
             held = {(number, key): self._tools.held(row, key, entry) for key, entry in entries.items()}
             self._tools.process.write(held)
-            answers.update({cell: kept.fresh for cell, kept in held.items()})
+            now_ms = self._tools.now_ms()
+            answers.update({cell: kept.at(now_ms) for cell, kept in held.items()})
 
     def _answer_remotely(
         self, rest: Mapping[Cell, Held | None], answers: dict[Cell, Lookup], now_ms: int, started: float
@@ -163,6 +204,17 @@ class CachedEnricher:
         statuses = Counter([(lookup.kind, lookup.status) for some in lookups for lookup in some])
         for (kind, status), number in statuses.items():
             self._tools.telemetry.add("lookup_answers_total", number, kind, status.value)
+
+
+def askers_of(rows: Sequence[LookupRow], tools: EnrichTools) -> dict[int, Asker]:
+    """One for each row that asks somebody. Rows of one provider share its breaker."""
+    policy = BreakerPolicy(failures=tools.settings.breaker_failures, open_s=tools.settings.breaker_open_ms / 1000)
+    remote = {at: row for at, row in enumerate(rows) if not row.is_local}
+    gates = {
+        provider: Gate(provider, policy, tools.clock, tools.telemetry)
+        for provider in dict.fromkeys(row.settings.provider for row in remote.values())
+    }
+    return {at: Asker(row, tools, gates[row.settings.provider]) for at, row in remote.items()}
 
 
 def _by_row(cells: Iterable[Cell]) -> dict[int, list[str]]:

@@ -19,12 +19,11 @@ from threading import Event, Lock
 
 from cachetools import TTLCache
 
-from workers.enrich.breaker import BreakerPolicy, Gate
+from workers.enrich.asking import Asker
 from workers.enrich.pool import ThreadPool
 from workers.enrich.process_cache import Held
 from workers.enrich.rows import LookupRow, cache_key
 from workers.enrich.tools import EnrichTools
-from workers.errors import DependencyError
 from workers.ports import ProviderAnswer
 
 __all__ = ["Flight", "RowFetcher"]
@@ -53,12 +52,11 @@ class Flight:
 class RowFetcher:
     """The flights of one row. For several threads."""
 
-    def __init__(self, number: int, row: LookupRow, tools: EnrichTools) -> None:
+    def __init__(self, number: int, row: LookupRow, tools: EnrichTools, asker: Asker) -> None:
         self._number = number
         self._row = row
         self._tools = tools
-        policy = BreakerPolicy(failures=tools.settings.breaker_failures, open_s=tools.settings.breaker_open_ms / 1000)
-        self._gate = Gate(row.settings.provider, policy, tools.clock, tools.telemetry)
+        self._asker = asker
         self._pool = ThreadPool(f"lookup-{row.settings.provider}", threads=row.settings.concurrency)
         self._lock = Lock()
         self._in_air: dict[str, Flight] = {}
@@ -76,7 +74,7 @@ class RowFetcher:
             wanted += [key for key in stale if key not in busy]
             landed = self._landed(wanted)
             wanted = [key for key in wanted if key not in landed.answers]
-            if wanted and not self._gate.is_shut():
+            if wanted and not self._asker.gate.is_shut():
                 self._launch(wanted, frozenset(stale), deadline)
             flights = dict.fromkeys(busy[key] for key in missing if key in busy)
             return [landed, *flights] if landed.answers else list(flights)
@@ -134,7 +132,8 @@ class RowFetcher:
         won = [key for key, is_ours in zip(locks, taken, strict=True) if is_ours]
         lost = [key for key, is_ours in zip(locks, taken, strict=True) if not is_ours and key not in flight.stale]
         try:
-            answers = self._ask(self._unanswered(won, flight))
+            wanted = self._unanswered(won, flight)
+            answers = self._asker.ask(wanted) if wanted else {}
             self._keep(answers, flight)
         finally:
             tools.shared.unlock([locks[key] for key in won], token)
@@ -151,21 +150,6 @@ class RowFetcher:
                 found[key] = held
         self._hand_over(found, flight)
         return [key for key in keys if key not in found]
-
-    def _ask(self, keys: Sequence[str]) -> Mapping[str, ProviderAnswer]:
-        tools, settings = self._tools, self._row.settings
-        if not keys or not self._gate.allows():
-            return {}
-        started = tools.clock.monotonic()
-        try:
-            answers = self._row.provider.fetch(keys, settings.timeout_ms / 1000)
-        except DependencyError as error:
-            self._gate.failed(error.retry_after)
-            return {}
-        finally:
-            tools.telemetry.observe("lookup_duration_seconds", tools.clock.monotonic() - started, settings.kind)
-        self._gate.succeeded()
-        return {key: answers[key] for key in keys if key in answers}
 
     def _keep(self, answers: Mapping[str, ProviderAnswer], flight: Flight) -> None:
         tools = self._tools

@@ -1,6 +1,6 @@
-"""The `actor` lookup: who is behind an intrusion set, from the knowledge in memory. No network.
+"""The `actor` and `technique` lookups: who is behind an intrusion set, what a technique is, from the knowledge in memory.
 
-Page addresses are those of MITRE ATT&CK, https://attack.mitre.org/groups/ .
+No network. Page addresses are those of MITRE ATT&CK, https://attack.mitre.org/groups/ and …/techniques/ .
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Protocol
 
 from workers.ports import ProviderAnswer
 
-__all__ = ["ActorCatalogue", "ActorFacts", "KnowledgeProvider"]
+__all__ = ["ActorFacts", "ActorProvider", "Catalogue", "TechniqueFacts", "TechniqueProvider"]
 
 ATTACK_GROUP_PAGE = "https://attack.mitre.org/groups/{}/"
+ATTACK_TECHNIQUE_PAGE = "https://attack.mitre.org/techniques/{}/"
 
 
 class ActorFacts(Protocol):
@@ -43,9 +44,38 @@ class ActorFacts(Protocol):
         """State, state-linked, non-state or unknown."""
         ...
 
+    @property
+    def targets(self) -> Sequence[str]:
+        """Countries that it has attacked, by name, as the catalogue has them."""
+        ...
 
-class ActorCatalogue(Protocol):
+    @property
+    def sectors(self) -> Sequence[str]:
+        """Sectors that it has attacked, as the catalogue has them."""
+        ...
+
+
+class TechniqueFacts(Protocol):
+    """What the knowledge holds of one technique."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def successor(self) -> str | None:
+        """The id that replaced it."""
+        ...
+
+
+class Catalogue(Protocol):
     """The part of the knowledge that is asked here."""
+
+    @property
+    def techniques(self) -> Mapping[str, TechniqueFacts]:
+        """Techniques by ATT&CK id."""
+        ...
 
     @property
     def actors(self) -> Mapping[str, ActorFacts]:
@@ -53,10 +83,10 @@ class ActorCatalogue(Protocol):
         ...
 
 
-class KnowledgeProvider:
+class ActorProvider:
     """See `workers.ports.LookupProvider`. Always answers."""
 
-    def __init__(self, name: str, catalogue: ActorCatalogue) -> None:
+    def __init__(self, name: str, catalogue: Catalogue) -> None:
         self._name = name
         self._actors = catalogue.actors
 
@@ -68,6 +98,37 @@ class KnowledgeProvider:
     def fetch(self, keys: Sequence[str], timeout_s: float) -> Mapping[str, ProviderAnswer]:  # noqa: ARG002 - the port
         """See the port. An id that the knowledge lacks is "nothing known"."""
         return {key: _answer(self._actors.get(key)) for key in keys}
+
+
+class TechniqueProvider:
+    """See `workers.ports.LookupProvider`. Always answers."""
+
+    def __init__(self, name: str, catalogue: Catalogue) -> None:
+        self._name = name
+        self._techniques = catalogue.techniques
+
+    @property
+    def name(self) -> str:
+        """See the port."""
+        return self._name
+
+    def fetch(self, keys: Sequence[str], timeout_s: float) -> Mapping[str, ProviderAnswer]:  # noqa: ARG002 - the port
+        """See the port. An id that the knowledge lacks is "nothing known"."""
+        return {key: _technique_answer(key, self._techniques.get(key)) for key in keys}
+
+
+def _technique_answer(key: str, technique: TechniqueFacts | None) -> ProviderAnswer:
+    if technique is None:
+        return ProviderAnswer(value=None)
+    parent, _, sub = key.partition(".")
+    return ProviderAnswer(
+        value={
+            "name": technique.name,
+            "attack_url": ATTACK_TECHNIQUE_PAGE.format(f"{parent}/{sub}" if sub else parent),
+            "parent": parent if sub else None,
+            "successor": technique.successor,
+        }
+    )
 
 
 def _answer(actor: ActorFacts | None) -> ProviderAnswer:
@@ -82,5 +143,7 @@ def _answer(actor: ActorFacts | None) -> ProviderAnswer:
             "attack_url": None if attack_id is None else ATTACK_GROUP_PAGE.format(attack_id),
             "country": actor.country,
             "kind": actor.kind,
+            "targets": list(actor.targets),
+            "sectors": list(actor.sectors),
         }
     )

@@ -11,11 +11,11 @@ from typing import Protocol
 
 from workers.enrich.breaker import Gate
 from workers.errors import DependencyError
-from workers.ports import CacheEntry, CacheStore, Telemetry
+from workers.ports import CacheEntry, CacheStore, Rate, RateLimiter, Telemetry
 
 __all__ = ["AnswerCache", "NoSharedCache", "SharedCache"]
 
-WRITES_REFUSED = frozenset({"out-of-memory", "read-only"})
+WRITES_REFUSED = frozenset({"out-of-memory", "read-only", "foreign-type"})
 """What a server says that still answers reads: no reason to stop reading."""
 
 
@@ -38,6 +38,10 @@ class AnswerCache(Protocol):
         """Give the locks back. Those that cannot be given back expire."""
         ...
 
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float | None:
+        """See `workers.ports.RateLimiter`; None where the cache did not answer."""
+        ...
+
 
 class NoSharedCache:
     """No cache server is configured: nothing is ever found, every lock is ours."""
@@ -56,12 +60,17 @@ class NoSharedCache:
     def unlock(self, keys: Sequence[str], token: str) -> None:
         """See `AnswerCache`."""
 
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float | None:  # noqa: ARG002 - the port's shape
+        """See `AnswerCache`."""
+        return None
+
 
 class SharedCache:
     """A `CacheStore` that never raises. Every call is one round trip at most. For several threads."""
 
-    def __init__(self, store: CacheStore, gate: Gate, telemetry: Telemetry) -> None:
+    def __init__(self, store: CacheStore, gate: Gate, telemetry: Telemetry, limiter: RateLimiter | None = None) -> None:
         self._store = store
+        self._limiter = limiter
         self._gate = gate
         self._telemetry = telemetry
 
@@ -113,6 +122,18 @@ class SharedCache:
             self._trouble(error, len(keys))
         else:
             self._gate.succeeded()
+
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float | None:
+        """See `workers.ports.RateLimiter`; None where the cache did not answer."""
+        if self._limiter is None or not self._gate.allows():
+            return None
+        try:
+            wait = self._limiter.take_token(bucket, rate, now_s)
+        except DependencyError as error:
+            self._trouble(error, 1)
+            return None
+        self._gate.succeeded()
+        return wait
 
     def _trouble(self, error: DependencyError, keys: int) -> None:
         if error.code in WRITES_REFUSED:

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from workers.enrich.entries import Entry, decode_entry, encode_entry
 from workers.enrich.freshness import expiry_of
+from workers.enrich.late import LateBook
 from workers.enrich.process_cache import Held, ProcessCache, hold
+from workers.enrich.rate import RateGuard
 from workers.enrich.rows import LookupRow, cache_key
 from workers.enrich.shared_cache import AnswerCache
 from workers.ports import CacheEntry, Clock, ProviderAnswer, Telemetry
@@ -21,11 +23,13 @@ __all__ = ["EnrichTools"]
 class EnrichTools(Struct, frozen=True, kw_only=True):
     """The parts that every row works with. `draw` gives random numbers in [0, 1); `token` is this process's own.
 
-    `closing` is set when the enricher closes; the `closers` then close the clients.
+    `closing` is set when the enricher closes; the `closers` then close the clients. `pause`, for tests, waits instead
+    of `closing`: so many seconds, and true where it is over. `late` is there where late answers are wanted.
     """
 
     settings: CacheSettings
     shared: AnswerCache
+    rates: RateGuard
     process: ProcessCache
     clock: Clock
     telemetry: Telemetry
@@ -33,6 +37,12 @@ class EnrichTools(Struct, frozen=True, kw_only=True):
     token: str
     closing: Event
     closers: tuple[Callable[[], None], ...] = ()
+    pause: Callable[[float], bool] | None = None
+    late: LateBook | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so many seconds, or until the enricher closes: then true."""
+        return (self.pause or self.closing.wait)(seconds)
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
@@ -49,11 +59,12 @@ class EnrichTools(Struct, frozen=True, kw_only=True):
         return None if entry is None else self.held(row, key, entry)
 
     def entries_of(self, row: LookupRow, answers: Mapping[str, ProviderAnswer]) -> dict[str, Entry]:
-        """The answers as entries born now, each with a draw of its own."""
-        born_ms = self.now_ms()
-        return {key: self._entry(row, answer, born_ms) for key, answer in answers.items()}
+        """The answers as entries, each with a draw of its own, born now or when their provider learned them."""
+        now_ms = self.now_ms()
+        return {key: self._entry(row, answer, now_ms) for key, answer in answers.items()}
 
-    def _entry(self, row: LookupRow, answer: ProviderAnswer, born_ms: int) -> Entry:
+    def _entry(self, row: LookupRow, answer: ProviderAnswer, now_ms: int) -> Entry:
+        born_ms = now_ms if answer.known_at is None else int(answer.known_at * 1000)
         expiry = expiry_of(row.lifetimes, is_known=answer.value is not None, born_ms=born_ms, draw=self.draw())
         return Entry(source=row.provider.name, born_ms=born_ms, expiry=expiry, value=answer.value)
 

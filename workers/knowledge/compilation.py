@@ -47,7 +47,10 @@ class _Guards:
             return {"case": 3}
         if len(form) <= _SHORT and alias.isupper() and alias.isalpha():
             return {"case": 2, "exact": (alias,)}
-        return {"case": 2, "exact": (alias, form)} if alias.islower() else {"case": 1}
+        if alias[0].islower():
+            plain = (form,) if len(form) > _SHORT + 1 else ()
+            return {"case": 2, "exact": tuple(dict.fromkeys((alias, alias.capitalize(), alias.upper(), *plain)))}
+        return {"case": 1}
 
 
 def _add_actors(found: SurfaceTable, actors: ActorTable, guards: _Guards) -> None:
@@ -149,5 +152,6 @@ def compile_knowledge(clusters: Mapping[str, tuple[GalaxyRow, ...]], overlay: Ov
         implications=tuple(fold(word) for word in strings("summary.implications", summary["implications"])),
         mitigations=tuple(fold(word) for word in strings("summary.mitigations", summary["mitigations"])),
         weak_sectors=tuple(fold(word) for word in strings("sectors.weak", overlay.file("sectors")["weak"])),
+        designators=strings("actors.designators.prefixes", overlay.file("actors")["designators"]["prefixes"]),
         sources={name: len(rows) for name, rows in clusters.items()},
     )

@@ -99,4 +99,5 @@ class Compiled(Struct, frozen=True, kw_only=True):
     implications: tuple[str, ...]
     mitigations: tuple[str, ...]
     weak_sectors: tuple[str, ...]
+    designators: tuple[str, ...]
     sources: dict[str, int]

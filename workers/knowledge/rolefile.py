@@ -18,7 +18,7 @@ from workers.knowledge.overlay import rows, strings, table
 __all__ = ["assign_letters", "compile_roles"]
 
 # Each stands inside a character class of the expression, where all but [ ] ^ - and \\ mean themselves.
-_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!%&,:;=@_`~\"'#/$.(*+?{}|)"
+_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!%&,:;=@_`~\"'#/$.(*+?{}|)" + "".join(map(chr, (*range(0x01, 0x09), *range(0x0E, 0x20))))
 _FIXED = (
     "OTHER",
     "CAPW",
@@ -82,11 +82,13 @@ class _Atoms:
         self._letters = letters
         self._sets = sets
 
-    def chars(self, name: str) -> str:
-        """The letters of a class or set."""
+    def chars(self, name: str, within: tuple[str, ...] = ()) -> str:
+        """The letters of a class or set. Raises KeyError for a name that is neither, and for a set that holds itself."""
         if name in self._letters:
             return self._letters[name]
-        return "".join(dict.fromkeys("".join(self.chars(member) for member in self._sets[name])))
+        if name in within:
+            raise KeyError(name)
+        return "".join(dict.fromkeys("".join(self.chars(member, (*within, name)) for member in self._sets[name])))
 
     def regex(self, pattern: str) -> str:
         """The pattern as a regular expression."""
@@ -102,7 +104,7 @@ class _Atoms:
 
     def needs(self, pattern: str) -> tuple[str, ...]:
         """Letters of which at least one must stand in the sentence, for each part that is not optional."""
-        tokens = [token for token in _TOKEN.findall(pattern) if token not in "<>"]
+        tokens = [part for part in _TOKEN.findall(pattern) if part not in {"<", ">"}]
         out: list[str] = []
         position = 0
         while position < len(tokens):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.settings.load import ENVIRONMENT_PREFIX, load_settings, read_secret
+from workers.settings.pointers import MISSING, EntryReader, resolve
 from workers.settings.schema import (
     BatchSettings,
     CacheSettings,
@@ -26,9 +27,11 @@ from workers.settings.schema import (
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "MISSING",
     "BatchSettings",
     "CacheSettings",
     "DeadLetterSettings",
+    "EntryReader",
     "FieldMapSettings",
     "FilterSettings",
     "HttpSettings",
@@ -46,4 +49,5 @@ __all__ = [
     "TopicSettings",
     "load_settings",
     "read_secret",
+    "resolve",
 ]

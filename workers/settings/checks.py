@@ -113,7 +113,11 @@ def _catalogue(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object
     if lookup.key is None:
         yield f"{where}.key", None, "a pointer to the key within an entry, since the row is a catalogue"
     if lookup.parameter is not None or lookup.method != "GET" or "{key}" in (lookup.endpoint or ""):
-        yield f"{where}.parameter", lookup.parameter, "no parameter, no {key} and method GET: a catalogue is fetched whole"
+        yield (
+            f"{where}.parameter",
+            lookup.parameter,
+            "no parameter, no {key} and method GET: a catalogue is fetched whole",
+        )
     if lookup.complete_late:
         yield f"{where}.complete_late", True, "false: a catalogue answers all or nothing"
 

@@ -156,7 +156,7 @@ def _convert(
         if key not in known:
             raise ConfigError(origin.get(f"{section}.{key}", file), f"{section}.{key}", value, _one_of(key, known))
     for key, field in known.items():
-        if key not in values and field.default is MISSING:
+        if key not in values and field.default is MISSING and field.default_factory is MISSING:
             raise ConfigError(file, f"{section}.{key}", None, "a value: the key is missing")
     try:
         return msgspec.convert(values, kind, dec_hook=lambda k, v: _anchored(k, v, base))

@@ -2,7 +2,7 @@
 
 A pointer (RFC 6901) names one place. Where a list has no fixed order, the step `*` stands for "each element": such a
 pointer names every place that fits. And a row may name several pointers for one value: the first that leads to a value
-other than null wins. A value named in `lists` collects them all instead, each once, in order; one named in `numbers`
+other than null wins. A value named in `lists` collects all texts and numbers instead, each once, in order; one named in `numbers`
 is turned into a number.
 """
 
@@ -75,7 +75,7 @@ def _collected(found: Iterator[Any]) -> list[Any]:
     parts: list[Any] = []
     for part in found:
         for one in part if isinstance(part, list) else [part]:
-            if one not in parts:
+            if isinstance(one, str | int | float) and one not in parts:
                 parts.append(one)
             if len(parts) >= MOST_IN_A_LIST:
                 return parts

@@ -154,7 +154,13 @@ class Pipeline:
     def _look_up(self, drafts: Drafts, _: Provenance) -> None:
         open_drafts = [draft for draft in drafts if draft.outcome is None]
         requests = [
-            LookupRequest(analysis=draft.analysis, item=draft.decoded.item, tlp=draft.decoded.tlp)
+            LookupRequest(
+                analysis=draft.analysis,
+                item=draft.decoded.item,
+                tlp=draft.decoded.tlp,
+                item_id=draft.decoded.item_id,
+                content_sha256=draft.decoded.content_sha256,
+            )
             for draft in open_drafts
             if draft.decoded is not None and draft.analysis is not None
         ]

@@ -15,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.lookups import FakeClock, lookup_settings
-from workers.adapters import http_connect, http_json
+from workers.adapters import http_call, http_connect
+from workers.adapters.http_call import _retry_after
 from workers.adapters.http_connect import is_public
-from workers.adapters.http_json import HttpJsonProvider, _AnswerReader, _number, _retry_after
-from workers.errors import DependencyError
+from workers.adapters.http_json import HttpJsonProvider, _AnswerReader, _Questions, _UnreadableError
+from workers.errors import ConfigError, DependencyError
 from workers.settings import HttpSettings, LookupSettings
+from workers.settings.pointers import _number
 
 EPSS = {
     "endpoint": "https://api.example/epss",
@@ -46,8 +48,16 @@ def http(**changes: Any) -> HttpSettings:
     return HttpSettings(**(values | changes))
 
 
-def read(document: Any, keys: list[str], **changes: Any) -> dict[str, dict[str, Any]] | None:
-    return _AnswerReader(row(**changes)).entries(json.dumps(document).encode(), keys)
+def read(document: Any, keys: list[str], **changes: Any) -> dict[str, dict[str, Any] | None] | None:
+    return read_bytes(json.dumps(document).encode(), keys, **changes)
+
+
+def read_bytes(body: bytes, keys: list[str], **changes: Any) -> dict[str, dict[str, Any] | None] | None:
+    """What is read, None where the answer is none."""
+    try:
+        return _AnswerReader(row(**changes)).entries(body, keys)
+    except _UnreadableError:
+        return None
 
 
 def test_entries_are_read_by_pointers() -> None:
@@ -80,12 +90,12 @@ def test_any_other_shape_is_no_answer(document: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe", b'{"data": [', b"[" * 100_000, b'{"data": NaN}'])
 def test_what_is_not_json_is_no_answer(body: bytes) -> None:
-    assert _AnswerReader(row()).entries(body, ["CVE-1"]) is None
+    assert read_bytes(body, ["CVE-1"]) is None
 
 
 @given(st.binary(max_size=300))
 def test_no_body_makes_it_fail(body: bytes) -> None:
-    _AnswerReader(row()).entries(body, ["CVE-1"])
+    read_bytes(body, ["CVE-1"])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +208,7 @@ def test_a_name_that_does_not_resolve_is_a_failure(monkeypatch: pytest.MonkeyPat
 
 def test_how_the_session_is_made() -> None:
     provider = HttpJsonProvider(row(key_header="X-Key"), http(), FakeClock(), "s3cret")
-    session = provider._session
+    session = provider._caller.session
     assert isinstance(session, requests.Session)
     assert session.trust_env is False
     assert session.verify is True
@@ -214,8 +224,8 @@ def test_what_the_settings_say_of_certificates_and_proxies_is_passed_on(tmp_path
     provider = HttpJsonProvider(
         row(), http(ca_file=tmp_path / "ca.pem", trust_environment_proxies=True), FakeClock(), None
     )
-    assert provider._session.verify == str(tmp_path / "ca.pem")
-    assert provider._session.trust_env is True
+    assert provider._caller.session.verify == str(tmp_path / "ca.pem")
+    assert provider._caller.session.trust_env is True
     provider.close()
 
 
@@ -248,4 +258,63 @@ def test_cutting_what_is_closed_already_is_no_fault() -> None:
     sock = socket.socket()
     sock.close()
     http_connect._cut(sock)
-    http_json._shut(urllib3.HTTPResponse(body=b""))
+    http_call._shut(urllib3.HTTPResponse(body=b""))
+
+
+STATE = {
+    "state": "/status",
+    "state_found": ("ok",),
+    "state_not_found": ("none",),
+    "batch": 1,
+    "key": None,
+    "rows": "/data",
+}
+
+
+def test_a_member_can_say_how_the_question_went() -> None:
+    assert read({"status": "ok", "data": [ROW]}, ["CVE-1"], **STATE) == {
+        "CVE-1": {"epss": 0.00133, "date": "2022-03-01"}
+    }
+    assert read({"status": "none", "data": "nothing here"}, ["CVE-1"], **STATE) == {}
+
+
+@pytest.mark.parametrize(("state", "code"), [("unknown_key", "refused"), (1, "wrong-shape"), ([], "wrong-shape")])
+def test_any_other_state_is_a_failure(state: object, code: str) -> None:
+    body = json.dumps({"status": state, "data": [ROW]}).encode()
+    with pytest.raises(_UnreadableError, match=code):
+        _AnswerReader(row(**STATE)).entries(body, ["CVE-1"])
+    with pytest.raises(_UnreadableError, match="wrong-shape"):
+        _AnswerReader(row(**STATE)).entries(b'{"data": []}', ["CVE-1"])
+
+
+def put(keys: list[str], **changes: Any) -> tuple[str, dict[str, Any]]:
+    return _Questions(row(**changes)).put(keys)
+
+
+def test_keys_go_into_the_query_with_what_is_constant() -> None:
+    endpoint, options = put(["a", "b"], constants={"full": "1"})
+    assert (endpoint, options) == ("https://api.example/epss", {"params": {"full": "1", "cve": "a,b"}})
+
+
+def test_keys_go_into_the_path_whatever_they_hold() -> None:
+    endpoint, options = put(["../a?b=c"], endpoint="https://api.example/{key}", parameter=None, batch=1)
+    assert (endpoint, options) == ("https://api.example/..%2Fa%3Fb%3Dc", {})
+
+
+def test_keys_go_into_a_form_or_a_document() -> None:
+    _, options = put(["a"], method="POST", body="form", constants={"query": "get_info"})
+    assert options == {"data": {"query": "get_info", "cve": "a"}}
+    _, options = put(["a", "b"], method="POST", constants={"query": "x"})
+    assert json.loads(options["data"]) == {"query": "x", "cve": ["a", "b"]}
+    _, options = put(["a", "b"], method="POST", keys_as="text")
+    assert json.loads(options["data"]) == {"cve": "a,b"}
+
+
+def test_keys_go_to_a_place_deep_in_a_document() -> None:
+    settings = row(method="POST", parameter="/variables/values", constants={"query": "q", "variables": {"n": 1}})
+    questions = _Questions(settings)
+    for keys in (["a"], ["b"]):
+        assert json.loads(questions.put(keys)[1]["data"]) == {"query": "q", "variables": {"n": 1, "values": keys}}
+    assert settings.constants == {"query": "q", "variables": {"n": 1}}
+    with pytest.raises(ConfigError, match="parameter"):
+        _Questions(row(method="POST", parameter="/variables/values"))

@@ -213,8 +213,7 @@ def test_a_member_that_stays_outside_for_too_long_ends_with_a_passing_trouble() 
     rig = Rig()
     rig.consumer.metadata = rig.consumer.metadata._replace(state=MemberState.REBALANCING)
     with pytest.raises(DependencyError, match="not a member"):
-        for _ in range(100):
-            rig.offsets()
+        [rig.offsets() for _ in range(100)]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +247,7 @@ def test_a_membership_that_broke_while_polling_is_never_published_under() -> Non
 def test_a_committed_offset_that_the_log_no_longer_holds_is_loud() -> None:
     rig = Rig()
     rig.raises(OffsetOutOfRangeError({P0: 12}))
-    with pytest.raises(FatalError, match="offset-out-of-range.*t-0 at offset 12.*Nothing is skipped silently"):
+    with pytest.raises(FatalError, match=r"offset-out-of-range.*t-0 at offset 12.*Nothing is skipped silently"):
         rig.offsets()
 
 

@@ -55,10 +55,7 @@ def test_a_feed_cannot_write_lines_of_its_own(capsys: pytest.CaptureFixture[str]
 
 def test_an_exception_is_part_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(LogSettings(level="info", format="json"))
-    try:
-        raise ValueError("oh")
-    except ValueError:
-        structlog.get_logger("t").critical("unexpected_error", exc_info=True)
+    structlog.get_logger("t").critical("unexpected_error", exc_info=ValueError("oh"))
     (line,) = lines(capsys)
     assert "ValueError: oh" in str(line["exception"])
 

@@ -11,15 +11,16 @@ import time
 from workers.adapters.process import SystemClock
 
 
-def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
-    script = "from workers.adapters.process import AlarmWatchdog, end_with_parent\nimport threading, time, os, sys, signal\n"
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    script = (
+        "from workers.adapters.process import AlarmWatchdog, end_with_parent\nimport threading, time, os, sys, signal\n"
+    )
     return subprocess.run(
         [sys.executable, "-c", script + textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
-        **options,  # type: ignore[call-overload]
     )
 
 

@@ -21,8 +21,14 @@ def found(reader: Reader, text: str) -> set[tuple[str, str]]:
         ("hash d41d8cd98f00b204e9800998ecf8427e seen", ("file-hash-md5", "d41d8cd98f00b204e9800998ecf8427e")),
         ("key HKLM\\Software\\Run\\evil set", ("windows-registry-key", "HKLM\\Software\\Run\\evil")),
         ("drops C:\\Users\\Public\\a.exe there", ("file-path", "C:\\Users\\Public\\a.exe")),
-        ("pays to bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", ("cryptocurrency-wallet", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq")),
-        ("pays to 0x52908400098527886E0F7030069857D2E4169EE7", ("cryptocurrency-wallet", "0x52908400098527886E0F7030069857D2E4169EE7")),
+        (
+            "pays to bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+            ("cryptocurrency-wallet", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"),
+        ),
+        (
+            "pays to 0x52908400098527886E0F7030069857D2E4169EE7",
+            ("cryptocurrency-wallet", "0x52908400098527886E0F7030069857D2E4169EE7"),
+        ),
         ("leak site abcdefghij234567.onion opened", ("onion-address", "abcdefghij234567.onion")),
     ],
 )
@@ -32,7 +38,14 @@ def test_indicators(reader: Reader, text: str, expected: tuple[str, str]) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["See https://www.microsoft.com/security for details", "version 10.0.0.1 and 127.0.0.1", "Read node.js docs", "e.g. this", "192.168.1.1 inside", "the 999.999.999.999 value"],
+    [
+        "See https://www.microsoft.com/security for details",
+        "version 10.0.0.1 and 127.0.0.1",
+        "Read node.js docs",
+        "e.g. this",
+        "192.168.1.1 inside",
+        "the 999.999.999.999 value",
+    ],
 )
 def test_benign_values_are_no_indicators(reader: Reader, text: str) -> None:
     assert found(reader, text) == set()

@@ -58,7 +58,10 @@ def test_every_part_is_filled_and_quotes_match(reader: Reader) -> None:
     assert [found.id for found in analysis.vulnerabilities] == ["CVE-2031-1234"]
     assert ("T1566.001", True) in {(technique.id, technique.explicit) for technique in analysis.techniques}
     assert "PlugX" in {malware.name for malware in analysis.malware}
-    assert {(found.type, found.value) for found in analysis.indicators} == {("domain-name", "evil.example.top"), ("url", "https://c2.evil-host.ru/a")}
+    assert {(found.type, found.value) for found in analysis.indicators} == {
+        ("domain-name", "evil.example.top"),
+        ("url", "https://c2.evil-host.ru/a"),
+    }
     assert analysis.summary.mitigations == ["Operators should patch at once."]
     assert analysis.summary.activity
 
@@ -82,7 +85,9 @@ def test_markdown_is_read_without_its_marks(reader: Reader) -> None:
 
 
 def test_other_languages_claim_no_roles(reader: Reader) -> None:
-    item = RawItem(body="Les pirates chinois ont attaqué la Norvège avec PlugX; APT28 est cité. CVE-2031-1234", language="fr")
+    item = RawItem(
+        body="Les pirates chinois ont attaqué la Norvège avec PlugX; APT28 est cité. CVE-2031-1234", language="fr"
+    )
     analysis = reader.read(item)
     assert analysis.language == "fr"
     assert not analysis.attackers
@@ -103,7 +108,9 @@ def test_no_text_is_no_error(reader: Reader) -> None:
 
 
 def test_primary_is_one(reader: Reader) -> None:
-    analysis = reader.read(RawItem(body="Chinese hackers attacked Norway. Chinese spies stole files. Iranian hackers attacked Spain."))
+    analysis = reader.read(
+        RawItem(body="Chinese hackers attacked Norway. Chinese spies stole files. Iranian hackers attacked Spain.")
+    )
     assert [attacker.rank for attacker in analysis.attackers] == ["primary", "secondary"]
     assert analysis.attackers[0].country == "CN"
 
@@ -113,10 +120,16 @@ def test_denied_country_is_a_mention(reader: Reader) -> None:
     assert [(mention.code, mention.role) for mention in analysis.mentions.countries] == [("CN", "denied")]
 
 
-def test_ambiguous_alias_names_all_candidates(reader: Reader) -> None:
-    ambiguous = [entry for entry in reader.read(RawItem(body="The group KAOS attacked a bank in Spain.")).attackers for entry in entry.actors]
-    for match in ambiguous:
-        assert bool(match.candidates) != bool(match.id) or not match.candidates
+def test_ambiguous_alias_names_all_candidates_and_picks_none(reader: Reader) -> None:
+    analysis = reader.read(
+        RawItem(
+            body="The group Violin Panda and the group APT-C-60 attacked a bank in Spain. Operators of TG-3279 helped."
+        )
+    )
+    matches = [match for attacker in analysis.attackers for match in attacker.actors]
+    assert matches
+    assert all(match.id is None for match in matches if match.candidates)
+    assert all(not match.candidates for match in matches if match.id)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +145,23 @@ def test_ambiguous_alias_names_all_candidates(reader: Reader) -> None:
         "a.b." * 262_144,
         "hxxp://" * 149_796,
         "by China, " * 104_857,
+        "UNC12345. " * 104_857,
+        "LockBit gang. " * 74_898,
     ],
-    ids=["names", "one-word", "angles", "brackets", "combining", "nul-surrogates", "japanese", "dots", "schemes", "commas"],
+    ids=[
+        "names",
+        "one-word",
+        "angles",
+        "brackets",
+        "combining",
+        "nul-surrogates",
+        "japanese",
+        "dots",
+        "schemes",
+        "commas",
+        "designators",
+        "gangs",
+    ],
 )
 @pytest.mark.parametrize("content_type", ["text/plain", "text/html"])
 def test_a_mebibyte_of_anything_is_read_in_time(reader: Reader, text: str, content_type: Any) -> None:

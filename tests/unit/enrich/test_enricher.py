@@ -397,7 +397,7 @@ def test_who_loses_the_lock_takes_what_the_winner_brings(provider: ScriptedProvi
 
 
 def test_who_waits_for_another_worker_waits_once(clock: FakeClock, provider: ScriptedProvider) -> None:
-    store, row = MemoryCacheStore(clock), row_for(provider, deadline_ms=30)
+    store, row = MemoryCacheStore(clock), row_for(provider, deadline_ms=300)
     store.acquire(cache_key(row, "CVE-1") + ":lock", "another worker", 10_000)
     enricher = build([row], clock, store, lock_ms=10_000)
     assert statuses(look_up(enricher, "CVE-1")) == [("CVE-1", "unavailable")]

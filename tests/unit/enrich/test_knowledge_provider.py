@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from workers.enrich.knowledge_provider import KnowledgeProvider
+from workers.enrich.knowledge_provider import ActorProvider, TechniqueProvider
 
 
 @dataclass
@@ -13,16 +13,26 @@ class Actor:
     country: str | None
     kind: str = "state"
     aliases: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
+
+
+@dataclass
+class Technique:
+    name: str
+    successor: str | None = None
 
 
 @dataclass
 class Catalogue:
     actors: Mapping[str, Actor] = field(default_factory=dict)
+    techniques: Mapping[str, Technique] = field(default_factory=dict)
 
 
 def test_it_says_who_is_behind_an_actor() -> None:
-    catalogue = Catalogue({"u1": Actor("APT1", "G0006", "CN", aliases=("APT1", "Comment Crew", "G0006"))})
-    provider = KnowledgeProvider("knowledge", catalogue)
+    actor = Actor("APT1", "G0006", "CN", aliases=("APT1", "Comment Crew", "G0006"), targets=("Japan",))
+    catalogue = Catalogue({"u1": actor})
+    provider = ActorProvider("knowledge", catalogue)
     answers = provider.fetch(["u1", "u2"], 1.0)
     assert provider.name == "knowledge"
     assert answers["u1"].value == {
@@ -32,13 +42,34 @@ def test_it_says_who_is_behind_an_actor() -> None:
         "attack_url": "https://attack.mitre.org/groups/G0006/",
         "country": "CN",
         "kind": "state",
+        "targets": ["Japan"],
+        "sectors": [],
     }
     assert answers["u2"].value is None
 
 
 def test_no_number_no_page() -> None:
     catalogue = Catalogue({"u1": Actor("Crew", None, None, kind="non-state")})
-    value = KnowledgeProvider("knowledge", catalogue).fetch(["u1"], 1.0)["u1"].value
+    value = ActorProvider("knowledge", catalogue).fetch(["u1"], 1.0)["u1"].value
     assert value is not None
     assert value["attack_url"] is None
     assert value["country"] is None
+
+
+def test_it_says_what_a_technique_is() -> None:
+    techniques = {"T1566.001": Technique("Spearphishing Attachment"), "T1193": Technique("Old", "T1566.001")}
+    provider = TechniqueProvider("knowledge", Catalogue(techniques=techniques))
+    answers = provider.fetch(["T1566.001", "T1193", "T0000"], 1.0)
+    assert provider.name == "knowledge"
+    assert answers["T1566.001"].value == {
+        "name": "Spearphishing Attachment",
+        "attack_url": "https://attack.mitre.org/techniques/T1566/001/",
+        "parent": "T1566",
+        "successor": None,
+    }
+    old = answers["T1193"].value
+    assert old is not None
+    assert old["successor"] == "T1566.001"
+    assert old["attack_url"] == "https://attack.mitre.org/techniques/T1193/"
+    assert old["parent"] is None
+    assert answers["T0000"].value is None

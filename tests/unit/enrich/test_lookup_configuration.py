@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +13,12 @@ from typing import Any
 import pytest
 
 from tests.support.lookups import FakeClock, RecordingTelemetry, request_for, statuses
+from tests.support.maxmind_file import write_database
 from workers.cli.wiring_lookups import build_enricher
-from workers.enrich import CachedEnricher, Enricher, NullEnricher
+from workers.enrich import CachedEnricher, Enricher, LookupRequest, NullEnricher
 from workers.enrich.shared_cache import NoSharedCache, SharedCache
 from workers.errors import ConfigError
-from workers.model import Tlp
+from workers.model import Analysis, Indicator, RawItem, Source, Tlp
 from workers.settings import Settings, load_settings
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
@@ -39,8 +42,17 @@ hard_ttl_s = 20
 negative_ttl_s = 5
 tlp_ceiling = "GREEN"
 """
-ACTOR = SimpleNamespace(name="APT1", aliases=(), attack_id="G0006", country="CN", kind="state")
-KNOWLEDGE: Any = SimpleNamespace(actors={"u1": ACTOR})
+ACTOR = SimpleNamespace(
+    name="APT1",
+    aliases=(),
+    attack_id="G0006",
+    country="CN",
+    kind="state",
+    targets=("Japan",),
+    sectors=("Defense",),
+    refs=("https://example.org/apt1",),
+)
+KNOWLEDGE: Any = SimpleNamespace(actors={"u1": ACTOR}, techniques={})
 
 
 @pytest.fixture
@@ -72,7 +84,7 @@ def test_the_shipped_rows_ask_the_knowledge_and_nobody_else(folder: Path) -> Non
 
 
 def test_switched_on_the_shipped_epss_row_is_whole(folder: Path) -> None:
-    text = (folder / "lookups.toml").read_text(encoding="utf-8").replace("enabled = false", "enabled = true")
+    text = (folder / "lookups.toml").read_text(encoding="utf-8").replace("enabled = false", "enabled = true", 1)
     settings = loaded(folder, text, {"SHIRASE_REDIS__URL": "redis://127.0.0.1:1/0"})
     enricher = built(settings)
     assert isinstance(enricher, CachedEnricher)
@@ -104,6 +116,13 @@ def test_no_rows_or_the_stage_off_is_no_enricher(folder: Path) -> None:
         ("batch = 100", "batch = 1\nnot_found_statuses = [429]", r"lookup\[0\]\.not_found_statuses"),
         ("timeout_ms = 5000", "timeout_ms = 10000", r"lookup\[0\]\.timeout_ms"),
         ("hard_ttl_s = 20", "hard_ttl_s = 9", r"lookup\[0\]\.hard_ttl_s"),
+        ('numbers = ["epss"]', 'lists = ["other"]', r"lookup\[0\]\.lists"),
+        ("batch = 100", 'batch = 100\nstate = "/status"', r"lookup\[0\]\.state_found"),
+        ("batch = 100", 'batch = 100\nmethod = "POST"\nattempts = 2', r"lookup\[0\]\.attempts"),
+        ("batch = 100", 'batch = 100\nfile = "a.toml"', r"lookup\[0\]\.file"),
+        ("batch = 100", "batch = 100\ncatalogue = true", r"lookup\[0\]\.parameter"),
+        ('kind = "cve"', 'kind = "indicator"', r"lookup\[0\]\.types"),
+        ("batch = 100", "batch = 100\nrate_calls = 0", r"lookup\[0\]\.rate_calls"),
     ],
 )
 def test_rows_that_cannot_be_meant_are_refused(folder: Path, old: str, new: str, key: str) -> None:
@@ -127,7 +146,7 @@ def test_key_files_become_headers_and_stay_out_of_sight(folder: Path) -> None:
     enricher = built(loaded(folder, EPSS + 'key_file = "key"\nkey_header = "X-Key"\n'))
     assert isinstance(enricher, CachedEnricher)
     provider: Any = enricher._rows[0].provider
-    assert provider._session.headers["X-Key"] == "s3cret"
+    assert provider._caller.session.headers["X-Key"] == "s3cret"
     assert "s3cret" not in repr(enricher._rows)
     enricher.close()
     with pytest.raises(ConfigError, match="key_file"):
@@ -141,4 +160,72 @@ def test_redis_password_comes_from_its_file(folder: Path) -> None:
     assert isinstance(enricher, CachedEnricher)
     shared: Any = enricher._tools.shared
     assert shared._store._client.connection_pool.connection_kwargs["password"] == "s3cret"
+    enricher.close()
+
+
+def test_a_local_file_must_be_there_and_of_a_kind_that_can_be_read(folder: Path) -> None:
+    row = EPSS.replace('endpoint = "https://api.example/epss"\nparameter = "cve"\n', 'file = "{file}"\n')
+    with pytest.raises(ConfigError, match=r"lookup\[0\]\.file"):
+        loaded(folder, row.replace("{file}", "nowhere.mmdb"))
+    (folder / "x.csv").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"\.mmdb or \.toml"):
+        loaded(folder, row.replace("{file}", "x.csv"))
+    (folder / "x.mmdb").write_text("no database", encoding="utf-8")
+    with pytest.raises(ConfigError, match="MaxMind"):
+        built(loaded(folder, row.replace("{file}", "x.mmdb")))
+
+
+def test_the_shipped_table_of_sources_answers_for_subdomains_and_is_whole(folder: Path) -> None:
+    rows = tomllib.loads((folder / "sources.toml").read_text(encoding="utf-8"))["source"]
+    assert all(set(row) == {"domain", "name", "reliability", "reason"} for row in rows)
+    assert {row["reliability"] for row in rows} <= set("ABCDEF")
+    enricher = built(loaded(folder))
+    item = RawItem(title="t", source=Source(name="CISA", url="https://www.cisa.gov/news"))
+    other = RawItem(title="t", url="https://blog.nobody.example/1")
+    found, missing = enricher.look_up(
+        [LookupRequest(analysis=Analysis(), item=one, tlp=Tlp.RED) for one in (item, other)]
+    )
+    assert [(one.key, one.value["reliability"]) for one in found if one.value] == [("cisa.gov", "A")]
+    assert statuses(missing) == [("blog.nobody.example", "not_found")]
+    enricher.close()
+
+
+def test_rows_that_are_off_build_nothing(folder: Path) -> None:
+    enricher = built(loaded(folder))
+    assert isinstance(enricher, CachedEnricher)
+    assert [row.settings.provider for row in enricher._rows] == ["knowledge", "knowledge", "reliability-table"]
+    assert enricher._fetchers == {}
+
+
+@pytest.mark.parametrize("at", range(16))
+def test_every_shipped_row_can_be_switched_on(folder: Path, at: int) -> None:
+    """Each as an operator would: a file named where it wants one, and enabled."""
+    write_database(folder / "asn.mmdb", {"192.0.2.0/24": {"autonomous_system_number": 64496}})
+    head, *rows = (folder / "lookups.toml").read_text(encoding="utf-8").split("[[lookup]]\n")
+    text = rows[at].replace("enabled = false", "enabled = true")
+    text = re.sub(r'# file = ".*"', 'file = "asn.mmdb"', text)
+    enricher = built(loaded(folder, head + "[[lookup]]\n" + text))
+    assert isinstance(enricher, CachedEnricher)
+    assert enricher._rows[0].settings.enabled
+    enricher.close()
+
+
+def test_the_asn_rows_ask_a_local_file(folder: Path) -> None:
+    write_database(
+        folder / "asn.mmdb",
+        {"192.0.2.0/24": {"autonomous_system_number": 64496, "autonomous_system_organization": "Example Net"}},
+    )
+    head, *rows = (folder / "lookups.toml").read_text(encoding="utf-8").split("[[lookup]]\n")
+    (row,) = [row for row in rows if "maxmind-asn" in row]
+    text = re.sub(r'# file = ".*"', 'file = "asn.mmdb"', row.replace("enabled = false", "enabled = true"))
+    enricher = built(loaded(folder, head + "[[lookup]]\n" + text))
+    indicators = [
+        Indicator(type="ipv4-addr", value="192.0.2.7", as_written="192.0.2.7"),
+        Indicator(type="ipv4-addr", value="198.51.100.1", as_written="198.51.100.1"),
+        Indicator(type="domain-name", value="evil.example", as_written="evil.example"),
+    ]
+    request = LookupRequest(analysis=Analysis(indicators=indicators), item=RawItem(title="t"), tlp=None)
+    ((known, unknown),) = enricher.look_up([request])
+    assert known.value == {"asn": 64496, "organisation": "Example Net"}
+    assert (known.source, unknown.status.value) == ("maxmind-asn", "not_found")
     enricher.close()

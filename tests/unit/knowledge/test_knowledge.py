@@ -40,12 +40,22 @@ def test_clusters_are_joined_by_name(knowledge: Knowledge) -> None:
     apt28 = next(entry for entry in knowledge.actors.values() if entry.name == "APT28")
     assert apt28.attack_id == "G0007"
     assert apt28.country == "RU"
-    assert {"Fancy Bear", "Sofacy"} & set(apt28.aliases) or any(alias.casefold() == "fancy bear" for alias in apt28.aliases)
+    assert {"Fancy Bear", "Sofacy"} & set(apt28.aliases) or any(
+        alias.casefold() == "fancy bear" for alias in apt28.aliases
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "country"),
-    [("Volt Typhoon", "CN"), ("Salt Typhoon", "CN"), ("Famous Chollima", "KP"), ("TraderTraitor", "KP"), ("Silver Fox", "CN"), ("Killnet", "RU"), ("ラザルス", "KP")],
+    [
+        ("Volt Typhoon", "CN"),
+        ("Salt Typhoon", "CN"),
+        ("Famous Chollima", "KP"),
+        ("TraderTraitor", "KP"),
+        ("Silver Fox", "CN"),
+        ("Killnet", "RU"),
+        ("ラザルス", "KP"),
+    ],
 )
 def test_overlay_adds_sponsors(knowledge: Knowledge, name: str, country: str) -> None:
     assert country in by_name(knowledge, name)
@@ -102,7 +112,9 @@ def test_a_changed_overlay_has_another_version(tmp_path: Path, knowledge: Knowle
     folder = copied(tmp_path)
     path = folder / "knowledge" / "actors.toml"
     row = '\n[[actor]]\nname = "Testing Heron"\naliases = []\ncountry = "CN"\nkind = "state"\nsource = "this test"\n'
-    path.write_text(path.read_text(encoding="utf-8").replace("[ransomware_brands]", row + "\n[ransomware_brands]"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("[ransomware_brands]", row + "\n[ransomware_brands]"), encoding="utf-8"
+    )
     changed = load_knowledge(folder, None)
     assert changed.version != knowledge.version
     assert by_name(changed, "Testing Heron") == ["CN"]

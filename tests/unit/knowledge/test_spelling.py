@@ -17,7 +17,13 @@ def test_squash_joins_spellings_and_keeps_other_scripts() -> None:
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("APT28", "apt 28"), ("APT 28", "apt-28"), ("OceanLotus", "ocean lotus"), ("Charming Kitten", "charmingkitten"), ("Lazarus Group", "lazarus")],
+    [
+        ("APT28", "apt 28"),
+        ("APT 28", "apt-28"),
+        ("OceanLotus", "ocean lotus"),
+        ("Charming Kitten", "charmingkitten"),
+        ("Lazarus Group", "lazarus"),
+    ],
 )
 def test_spellings(name: str, form: str) -> None:
     assert form in set(spellings(name))

@@ -70,7 +70,9 @@ def test_one_outcome_per_record_in_order_with_its_event() -> None:
 
 
 @pytest.mark.parametrize(("value", "code"), BAD.values(), ids=BAD)
-def test_a_bad_item_is_dead_lettered_once_and_its_neighbours_are_unharmed(value: bytes | None, code: str | None) -> None:
+def test_a_bad_item_is_dead_lettered_once_and_its_neighbours_are_unharmed(
+    value: bytes | None, code: str | None
+) -> None:
     records = [record(item(0), 0), record(value, 1, key=b"its key"), record(item(2), 2)]
     processed = pipeline().process(records)
     first, bad, last = processed.outcomes
