@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from workers.cli.bootstrap import tagger_pipeline
-
 from workers.adapters.process import SystemClock
+from workers.cli.bootstrap import tagger_pipeline
 from workers.model import Partition, Record
 from workers.settings import load_settings
 from workers.telemetry import METRICS

@@ -16,7 +16,7 @@ _TOKENS_MOST = 400
 _KANJI_PER_WORD = 4
 
 
-class Coded(Struct):
+class Coded(Struct, gc=False):
     """A sentence in letters. `starts`, `ends` and `owners` run beside `code`; an owner is a token of the knowledge or None."""
 
     field: FieldText

@@ -17,7 +17,7 @@ _QUOTE_LONGEST = 240
 _ORDER = {"denied": 0, "attacker": 1, "target": 2, "accuser": 3, "bystander": 4}
 
 
-class Mention(Struct):
+class Mention(Struct, gc=False):
     """A token and the role that its sentence gives it; `role` is empty where no rule spoke."""
 
     token: Token

@@ -80,6 +80,8 @@ class ObservableFinder:
 
     def techniques(self, field: FieldText) -> Iterator[Technique]:
         """ATT&CK ids that the text gives itself; a revoked id becomes its successor, an unknown one is left out."""
+        if "T1" not in field.plain and "T0" not in field.plain:
+            return
         for found in _ATTACK_ID.finditer(field.plain):
             entry = self._techniques.get(found.group())
             if entry is None:

@@ -66,7 +66,7 @@ class Token(Struct, gc=False):
     end: int
 
 
-class Sentence(Struct):
+class Sentence(Struct, gc=False):
     """A stretch of a field and the tokens in it. `placed`: a country or an actor is among them; `named`: or a family.
 
     `meanings` are the tokens that tell a sector, an aim, a technique or a family.

@@ -103,7 +103,7 @@ class CachedEnricher:
         if late is None or not unanswered:
             return
         late.note(
-            (step, (request.item_id, request.content_sha256))
+            (step, (request.item_id, request.content_sha256, request.tlp))
             for request, steps in zip(requests, plans, strict=True)
             for step in steps
             if not isinstance(step, Lookup) and step in unanswered

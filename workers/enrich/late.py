@@ -16,22 +16,22 @@ from msgspec import Struct
 
 from workers.enrich.rows import Cell
 from workers.errors import DependencyError
-from workers.model import Lookup, LookupStatus, OutgoingRecord
+from workers.model import Lookup, LookupStatus, OutgoingRecord, Tlp
 from workers.ports import Clock, LateAnswers, Telemetry
 
 __all__ = ["LateBook", "LateParts", "Waiting"]
 
-Waiting: TypeAlias = tuple[str, str]
-"""An item that waits: its id and the hash of its content."""
+Waiting: TypeAlias = tuple[str, str, Tlp | None]
+"""An item that waits: its id, the hash of its content, its marking."""
 MOST_AT_ONCE = 1000
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
 
 
 class LateParts(Struct, frozen=True, kw_only=True):
     """Where late answers go, and in which form. At most `items` wait, for at most `wait_s` seconds."""
 
     port: LateAnswers
-    build: Callable[[str, str, Sequence[Lookup]], OutgoingRecord]
+    build: Callable[[str, str, Tlp | None, Sequence[Lookup]], OutgoingRecord]
     items: int
     wait_s: float
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from workers.formats.ids import EVENT_NAMESPACE, event_id, fast_uuid5
-from workers.model import Enrichment, Lookup, OutgoingRecord
+from workers.model import Enrichment, Lookup, OutgoingRecord, Tlp
 
 __all__ = ["ENRICHMENT_TYPE", "EnrichmentBuilder"]
 
@@ -22,8 +22,8 @@ class EnrichmentBuilder:
         self._topic = topic
         self._source = source.encode()
 
-    def build(self, item_id: str, content_sha256: str, lookups: Sequence[Lookup]) -> OutgoingRecord:
-        """The record that brings `lookups` of the item's event late. The same lookups give the same `ce_id`."""
+    def build(self, item_id: str, content_sha256: str, tlp: Tlp | None, lookups: Sequence[Lookup]) -> OutgoingRecord:
+        """The record that brings `lookups` of the item's event late, under its marking. The same give the same `ce_id`."""
         event = event_id(item_id, content_sha256)
         value = _encode(Enrichment(event_id=event, item_id=item_id, lookups=list(lookups)))
         return OutgoingRecord(
@@ -37,5 +37,6 @@ class EnrichmentBuilder:
                 ("ce_id", fast_uuid5(EVENT_NAMESPACE, value.decode("utf-8", "surrogatepass")).encode()),
                 ("ce_subject", item_id.encode("utf-8", "replace")),
                 ("content-type", b"application/json"),
+                *(() if tlp is None else (("shirase-tlp", tlp.encode()),)),
             ),
         )

@@ -18,7 +18,9 @@ from workers.knowledge.overlay import rows, strings, table
 __all__ = ["assign_letters", "compile_roles"]
 
 # Each stands inside a character class of the expression, where all but [ ] ^ - and \\ mean themselves.
-_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!%&,:;=@_`~\"'#/$.(*+?{}|)" + "".join(map(chr, (*range(0x01, 0x09), *range(0x0E, 0x20))))
+_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!%&,:;=@_`~\"'#/$.(*+?{}|)" + "".join(
+    map(chr, (*range(0x01, 0x09), *range(0x0E, 0x20)))
+)
 _FIXED = (
     "OTHER",
     "CAPW",

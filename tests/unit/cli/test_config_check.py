@@ -15,7 +15,7 @@ def test_the_shipped_configuration_is_ok() -> None:
     assert done.out.startswith(f"ok: {CONFIG}: ")
     facts = Program()("config", "check", "--json").json()
     assert facts["ok"] is True
-    assert facts["lookups"] == ["actor (knowledge)"]
+    assert facts["lookups"] == ["actor (knowledge)", "technique (knowledge)", "source (reliability-table)"]
 
 
 def test_a_wrong_value_in_a_file_is_named(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support.lookups import FakeClock, RecordingTelemetry, ScriptedProvider, build, request_for, row_for, statuses
+from workers.adapters.memory import MemoryCacheStore
 from workers.enrich import CachedEnricher
+from workers.enrich.rate import TokenBuckets
 from workers.errors import DependencyError
-from workers.ports import ProviderAnswer
+from workers.ports import ProviderAnswer, Rate
 
 
 class Failing(ScriptedProvider):
@@ -146,3 +148,50 @@ def test_rows_of_one_provider_share_breaker_and_rate() -> None:
         enricher._askers[1].ask_or_raise(["CVE-1"])
     assert enricher._askers[0].gate is enricher._askers[1].gate
     assert other.calls == []
+
+
+class BrokenLimiter:
+    """Token buckets that cannot be asked."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.asked = 0
+
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float:
+        self.asked += 1
+        raise DependencyError("redis", self.code)
+
+
+@pytest.mark.parametrize(
+    ("code", "breaker", "asked"), [("timeout", 2.0, 3), ("read-only", 0.0, 8), ("foreign-type", 0.0, 8)]
+)
+def test_without_the_shared_buckets_a_process_keeps_its_own(code: str, breaker: float, asked: int) -> None:
+    clock, telemetry, limiter, provider = FakeClock(), RecordingTelemetry(), BrokenLimiter(code), Failing()
+    enricher = build(
+        [row_for(provider, rate_calls=1, rate_period_s=60.0, rate_burst=2)],
+        clock,
+        MemoryCacheStore(clock),
+        telemetry,
+        limiter=limiter,
+    )
+    asker, refused = enricher._askers[0], 0
+    for _ in range(8):
+        try:
+            asker.ask_or_raise(["CVE-1"])
+        except DependencyError as error:
+            assert error.code == "rate"
+            refused += 1
+    assert (len(provider.calls), refused, limiter.asked) == (2, 6, asked)
+    assert telemetry.values["breaker_state", "redis"] == breaker
+    result = "refused" if breaker == 0.0 else "error"
+    assert telemetry.sums["cache_requests_total", "shared", result] == asked
+
+
+def test_workers_share_their_buckets() -> None:
+    clock, buckets = FakeClock(), TokenBuckets()
+    providers = [Failing(), Failing()]
+    for provider in providers:
+        row = row_for(provider, rate_calls=1, rate_period_s=60.0)
+        asker = build([row], clock, MemoryCacheStore(clock), limiter=buckets)._askers[0]
+        asker.ask(["CVE-1"])
+    assert [len(provider.calls) for provider in providers] == [1, 0]

@@ -106,7 +106,8 @@ def test_what_came_late_goes_to_the_items_that_asked(world: World) -> None:
     assert one.lookups[0].value == {"n": 1}
     record = world.outbox.records[0]
     assert (record.topic, record.key) == ("intel.enrichments", b"item-1")
-    assert dict(record.headers)["ce_type"] == b"org.shirase.enrichment.v1"
+    headers = dict(record.headers)
+    assert (headers["ce_type"], headers["shirase-tlp"]) == (b"org.shirase.enrichment.v1", b"CLEAR")
     world.enricher.complete_late()
     assert len(world.outbox.records) == 2
     assert (world.waiting, world.count("published")) == (0, 2)
