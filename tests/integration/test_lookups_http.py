@@ -238,14 +238,46 @@ class _Hello(BaseHTTPRequestHandler):
         """Be quiet."""
 
 
-@pytest.fixture
-def self_signed(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """An https server that vouches for itself, and its certificate."""
+def make_certificate(folder: Path, *, days: int) -> tuple[Path, Path]:
+    """A certificate that vouches for itself for so many days, and its key."""
     require(None if shutil.which("openssl") else "no openssl program found")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate, key, request = folder / "cert.pem", folder / "key.pem", folder / "request.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
+    ask: list[str | Path] = [
+        "openssl",
+        "req",
+        "-new",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        *subject,
+        "-keyout",
+        key,
+        "-out",
+        request,
+    ]
+    sign: list[str | Path] = [
+        "openssl",
+        "x509",
+        "-req",
+        "-in",
+        request,
+        "-signkey",
+        key,
+        "-days",
+        str(days),
+        "-out",
+        certificate,
+    ]
+    for command in (ask, [*sign, "-copy_extensions", "copy"]):
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return certificate, key
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
+    """An https server that vouches for itself, and its certificate."""
+    certificate, key = make_certificate(tmp_path, days=getattr(request, "param", 2))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
@@ -272,6 +304,15 @@ def test_certificates_are_checked(self_signed: tuple[str, Path]) -> None:
 def test_the_name_in_the_certificate_is_checked(self_signed: tuple[str, Path]) -> None:
     url, certificate = self_signed
     provider = provider_of(url.replace("127.0.0.1", "localhost"), settings=http(ca_file=certificate))
+    with pytest.raises(DependencyError, match="first-epss: tls"):
+        provider.fetch(["CVE-1"], 5.0)
+    provider.close()
+
+
+@pytest.mark.parametrize("self_signed", [-1], indirect=True)
+def test_a_certificate_that_has_expired_is_none(self_signed: tuple[str, Path]) -> None:
+    url, certificate = self_signed
+    provider = provider_of(url, settings=http(ca_file=certificate))
     with pytest.raises(DependencyError, match="first-epss: tls"):
         provider.fetch(["CVE-1"], 5.0)
     provider.close()

@@ -123,6 +123,10 @@ def test_no_rows_or_the_stage_off_is_no_enricher(folder: Path) -> None:
         ("batch = 100", "batch = 100\ncatalogue = true", r"lookup\[0\]\.parameter"),
         ('kind = "cve"', 'kind = "indicator"', r"lookup\[0\]\.types"),
         ("batch = 100", "batch = 100\nrate_calls = 0", r"lookup\[0\]\.rate_calls"),
+        ("https://api.example/epss", "ftp://api.example/epss", r"lookup\[0\]\.endpoint"),
+        ('endpoint = "https://api.example/epss"\nparameter = "cve"', "catalogue = true", r"lookup\[0\]\.endpoint"),
+        ('parameter = "cve"\nrows = "/data"\nkey = "/cve"', "catalogue = true", r"lookup\[0\]\.key"),
+        ('parameter = "cve"', "catalogue = true\ncomplete_late = true", r"lookup\[0\]\.complete_late"),
     ],
 )
 def test_rows_that_cannot_be_meant_are_refused(folder: Path, old: str, new: str, key: str) -> None:

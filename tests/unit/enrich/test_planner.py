@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from tests.support.lookups import ScriptedProvider, lookup_settings, request_for, row_for, statuses
-from workers.enrich.planner import Planner
+from workers.enrich.planner import LookupRequest, Planner
 from workers.enrich.rows import cache_key, configuration_version, may_ask
-from workers.model import Lookup, Tlp
+from workers.model import Analysis, Indicator, Lookup, RawItem, Source, Technique, Tlp
 
 CVE, KEV, ACTOR = ScriptedProvider({}, "epss"), ScriptedProvider({}, "kev"), ScriptedProvider({}, "knowledge")
 
@@ -74,3 +74,63 @@ def test_a_text_cannot_choose_a_keys_size() -> None:
     assert len(cache_key(row, "x" * 100_000)) < 200
     assert cache_key(row, "x" * 100_000) != cache_key(row, "x" * 100_001)
     assert cache_key(row, "\ud800" * 300) != cache_key(row, "\ud801" * 300)
+
+
+def keys(kind: str, request: LookupRequest, types: tuple[str, ...] = ()) -> list[str]:
+    row = row_for(KEV, kind=kind, types=types, internal=True, tlp_ceiling="RED")
+    return [step[1] for step in Planner([row]).plan(request) if isinstance(step, tuple)]
+
+
+def about(item: RawItem | None = None, **analysis: list[Indicator] | list[Technique]) -> LookupRequest:
+    return LookupRequest(analysis=Analysis(**analysis), item=item or RawItem(title="t"), tlp=None)  # type: ignore[arg-type]
+
+
+INDICATORS = [
+    Indicator(type=kind, value=value, as_written=value)
+    for kind, value in (
+        ("domain-name", "evil.example"),
+        ("ipv4-addr", "192.0.2.1"),
+        ("ipv6-addr", "2001:db8::1"),
+        ("file-hash-md5", "0" * 32),
+        ("domain-name", "evil.example"),
+    )
+]
+
+
+def test_indicators_are_asked_about_by_type() -> None:
+    request = about(indicators=INDICATORS)
+    assert keys("indicator", request, ("domain-name",)) == ["evil.example"]
+    assert keys("indicator", request, ("ipv4-addr", "file-hash-md5")) == ["192.0.2.1", "0" * 32]
+    assert keys("asn", request) == ["192.0.2.1", "2001:db8::1"]
+    assert keys("asn", request, ("ipv6-addr",)) == ["2001:db8::1"]
+
+
+def test_rows_of_other_types_are_apart() -> None:
+    rows = [row_for(KEV, kind="indicator", types=(kind,), internal=True) for kind in ("domain-name", "ipv4-addr")]
+    assert Planner(rows).plan(about(indicators=INDICATORS)) == [(0, "evil.example"), (1, "192.0.2.1")]
+
+
+def test_techniques_are_asked_about_by_number() -> None:
+    technique = Technique(id="T1566.001", name="x", explicit=True)
+    assert keys("technique", about(techniques=[technique, technique])) == ["T1566.001"]
+
+
+@pytest.mark.parametrize(
+    ("source", "url", "domain"),
+    [
+        ("https://www.CISA.gov/x", "https://copy.example/1", ["cisa.gov"]),
+        (None, "https://copy.example./1", ["copy.example"]),
+        (None, "http://user:pw@copy.example:8080/", ["copy.example"]),
+        (None, None, []),
+        (None, "no address", []),
+        (None, "http://[broken", []),
+    ],
+)
+def test_a_source_is_known_by_its_domain(source: str | None, url: str | None, domain: list[str]) -> None:
+    item = RawItem(title="t", url=url, source=None if source is None else Source(name="s", url=source))
+    assert keys("source", about(item)) == domain
+
+
+def test_a_catalogue_may_be_asked_about_what_nobody_marked() -> None:
+    assert may_ask(lookup_settings(catalogue=True, tlp_ceiling="RED"), None)
+    assert not may_ask(lookup_settings(catalogue=True, tlp_ceiling="GREEN"), Tlp.RED)
