@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workers.settings import Settings
     from workers.tagger.pipeline import Pipeline
 
-__all__ = ["Format", "Rendering", "register", "render_json"]
+__all__ = ["Format", "Rendering", "register", "render_analysis", "render_json"]
 
 _BATCH = 200
 _TOPIC = "(files)"
@@ -37,6 +37,7 @@ class Format(StrEnum):
     """How an event is written."""
 
     JSON = "json"
+    MARKDOWN = "markdown"
 
 
 Rendering: TypeAlias = "Callable[[Tagged], bytes]"
@@ -47,8 +48,15 @@ def render_json(tagged: Tagged) -> bytes:
     return tagged.value + b"\n"
 
 
+def render_analysis(tagged: Tagged) -> bytes:
+    """The analysis of the event, section by section, for a person; a rule between two of them."""
+    from workers.formats.markdown import render_markdown
+
+    return f"{render_markdown(tagged.event)}\n---\n\n".encode()
+
+
 # A further format is a member of Format and a row here.
-_RENDERINGS: dict[Format, Rendering] = {Format.JSON: render_json}
+_RENDERINGS: dict[Format, Rendering] = {Format.JSON: render_json, Format.MARKDOWN: render_analysis}
 
 
 @dataclass(slots=True)
@@ -68,7 +76,8 @@ def tag(
     files: Files,
     *,
     output_format: Annotated[
-        Format, typer.Option("--format", help="How events are written: json is one event a line.")
+        Format,
+        typer.Option("--format", help="How events are written: json, one a line, or markdown, an analysis each."),
     ] = Format.JSON,
 ) -> None:
     """Read items from files and print tagged events. Needs no server.

@@ -77,3 +77,10 @@ def test_it_needs_no_server_whatever_the_configuration_names() -> None:
     """A cache server and a third party that are not there would be asked by the worker; here nobody is."""
     program = Program(SWITCHED_OFF | {"SHIRASE_REDIS__URL": "redis://127.0.0.1:1/0"})
     assert len(program("tag", "-", stdin=lines_of(1)).jsons()) == 1
+
+
+def test_an_analysis_for_a_person_has_every_section(program: Program) -> None:
+    done = program("tag", "--format", "markdown", "-", stdin=b'{"id": "i", "title": "A title"}\n')
+    assert done.out.startswith("# A title\n")
+    assert [line for line in done.out.splitlines() if line.startswith("## ")][-1] == "## Mitigations"
+    assert "Not analysed" in done.out
