@@ -1,6 +1,6 @@
 """All measurements in one run, as Markdown tables on standard output.
 
-Usage: python -m benchmarks [--items FILE] [--records 40000] [--rounds 3] [--only stream,stages,lookups,latency,memory,start]
+Usage: python -m benchmarks [--items FILE] [--records 40000] [--rounds 3] [--only stream,stages,reading,lookups,latency,memory,start]
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from benchmarks.items import load_items
 from benchmarks.latency import measure_latency
 from benchmarks.lookups import measure_lookups
 from benchmarks.memory import measure_memory
+from benchmarks.reading import measure_reading
 from benchmarks.stages import measure_stages
 from benchmarks.stream import measure_stream
 from tests.support.kafka_server import ApacheKafka
 
-PARTS = ("stream", "stages", "lookups", "latency", "memory", "start")
+PARTS = ("stream", "stages", "reading", "lookups", "latency", "memory", "start")
 
 
 def main() -> None:
@@ -31,6 +32,8 @@ def main() -> None:
     print(f"{len(values):,} items, {sum(map(len, values)) / len(values):,.0f} bytes on average\n")
     if "stages" in chosen:
         _show("Cost per step, one process", measure_stages(values[:10_000], options.batch))
+    if "reading" in chosen:
+        _show("Reading, one process", measure_reading(values[:10_000]))
     if "lookups" in chosen:
         _show("Lookups, one process", measure_lookups(values[:10_000], options.batch))
     if "start" in chosen:

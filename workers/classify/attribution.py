@@ -39,6 +39,12 @@ class Blame(Struct):
     denied: float = 0.0
     state: bool = False
     sentences: set[int] = field(default_factory=set)
+    places: set[tuple[int, int]] = field(default_factory=set)
+
+    def add_mention(self, mention: Mention, strength: float) -> None:
+        """One more reading, of a mention that acts."""
+        self.places.add((mention.sentence, mention.token.start))
+        self.add(strength, evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence)
 
     def add(self, strength: float, evidence: Evidence, *, hedged: bool, sentence: int) -> None:
         """One more reading."""
@@ -64,7 +70,7 @@ def blame_countries(countries: Sequence[tuple[str, Mention]]) -> dict[str, Blame
     for code, mention in countries:
         blame = found.setdefault(code, Blame(code))
         if mention.role == "attacker":
-            blame.add(mention.strength, evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence)
+            blame.add_mention(mention, mention.strength)
             if mention.token.surface.cls in _ORGANS:
                 blame.organs.setdefault(mention.token.surface.text, mention)
                 blame.state = True
@@ -110,13 +116,11 @@ def blame_actors(found: dict[str, Blame], actors: Mapping[str, ActorEntry], ment
         country = country or _settled(actors, mention, found)
         if country:
             blame = found.setdefault(country, Blame(country))
-            blame.add(
-                min(mention.strength, _SPONSOR), evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence
-            )
+            blame.add_mention(mention, min(mention.strength, _SPONSOR))
         else:
             key = "|".join(mention.token.surface.actors) or mention.token.surface.malware
             blame = alone.setdefault(key, Blame(None))
-            blame.add(mention.strength, evidence_of(mention), hedged=mention.hedged, sentence=mention.sentence)
+            blame.add_mention(mention, mention.strength)
         blame.actors.setdefault("|".join(mention.token.surface.actors) or mention.token.surface.malware, []).append(
             mention
         )
@@ -136,10 +140,14 @@ def attackers_of(
     names: Mapping[str, str],
     objectives: Mapping[int, list[Objective]],
 ) -> list[Attacker]:
-    """The attackers above the threshold, the one with the most evidence first and primary."""
+    """The attackers above the threshold, the one with the most evidence first and primary.
+
+    Of countries that one phrase blames together ("from China and, at times, North Korea") the one named first weighs a reading more.
+    """
+    first = _named_first(blames)
     scored = [(blame.score(), blame) for blame in blames]
     kept = [(score, blame) for score, blame in scored if score >= scoring.ATTACKER_THRESHOLD]
-    kept.sort(key=lambda pair: (-(sum(pair[1].strengths)), -pair[0], pair[1].country or "~"))
+    kept.sort(key=lambda pair: (-(sum(pair[1].strengths) + (id(pair[1]) in first)), -pair[0], pair[1].country or "~"))
     out: list[Attacker] = []
     for index, (score, blame) in enumerate(kept):
         matches, kind = _matches(blame, actors, names, score)
@@ -149,13 +157,26 @@ def attackers_of(
                 rank="secondary" if index else "primary",
                 kind=kind,
                 score=scoring.attacker_score(score),
-                stance="suspected" if all(blame.hedged) else "asserted",
+                stance="suspected" if blame.denied or all(blame.hedged) else "asserted",
                 actors=matches,
                 objectives=objectives.get(id(blame), []),
                 evidence=blame.evidence,
             )
         )
     return out
+
+
+def _named_first(blames: Sequence[Blame]) -> set[int]:
+    """The blames that head a phrase in which others are blamed as well."""
+    shared: dict[tuple[str, int, int], list[Blame]] = {}
+    for blame in blames:
+        for evidence in blame.evidence:
+            shared.setdefault((evidence.field, evidence.start, evidence.end), []).append(blame)
+    return {
+        id(min(group, key=lambda blame: min(blame.places, default=(0, 0))))
+        for group in shared.values()
+        if len(group) > 1
+    }
 
 
 def _matches(

@@ -14,6 +14,8 @@ __all__ = ["Coded", "Coder"]
 _STRIP = "\"'()[]{}:;,.!?“”‘’«»…*"
 _TOKENS_MOST = 400
 _KANJI_PER_WORD = 4
+_REMEMBERED_MOST = 40_000
+_WORD_LONGEST = 24
 
 
 class Coded(Struct, gc=False):
@@ -27,7 +29,10 @@ class Coded(Struct, gc=False):
 
 
 class Coder:
-    """Knows the letters of the classes and the classes of the words. Immutable."""
+    """Knows the letters of the classes and the classes of the words.
+
+    Immutable but for a bounded memory of words already read, which changes the cost and never the answer.
+    """
 
     def __init__(self, letters: Mapping[str, str], words: Mapping[str, str]) -> None:
         self._letters = dict(letters)
@@ -38,6 +43,7 @@ class Coder:
         self._possessive = letters["POSS"]
         self._stop = letters["STOP"]
         self._begin = letters["START"]
+        self._read: dict[str, str] = dict(self._word_letters)
 
     def encode(self, field: FieldText, sentence: Sentence, *, japanese: bool) -> Coded:
         """The sentence in letters, cut at a fixed number of tokens."""
@@ -48,8 +54,11 @@ class Coder:
         for token in sentence.tokens:
             if token.start > position:
                 gap(coded, field, position, token.start)
-            coded.put(self._letter(token), token.start, token.end, token)
             position = token.end
+            coded.letters.append(self._letters.get(token.surface.cls, self._other))
+            coded.starts.append(token.start)
+            coded.ends.append(position)
+            coded.owners.append(token)
             if len(coded.letters) > _TOKENS_MOST:
                 break
         else:
@@ -57,36 +66,40 @@ class Coder:
         coded.put(self._stop, sentence.end, sentence.end, None)
         return Coded(field, "".join(coded.letters).encode("ascii"), coded.starts, coded.ends, coded.owners)
 
-    def _letter(self, token: Token) -> str:
-        surface = token.surface
-        if surface.cls:
-            return self._letters.get(surface.cls, self._other)
-        return self._other
-
     def _gap(self, coded: _Draft, field: FieldText, start: int, end: int) -> None:
         plain = field.plain[start:end]
         if plain == " ":
             return
         offset = 0
-        known, other, capital = self._word_letters, self._other, self._capital
+        read = self._read
         letters, starts, ends, owners = coded.letters, coded.starts, coded.ends, coded.owners
         for word in plain.split():
             offset = plain.find(word, offset)
-            at = start + offset
-            offset += len(word)
-            letter = known.get(word)
+            letter = read.get(word)
             if letter is None:
-                if not word.isalpha():
-                    letter = self._marked(field, at, word)
-                elif word[0].isupper():
-                    letter = known.get(word.lower(), capital)
-                else:
-                    letter = other
-            for single in letter:
-                letters.append(single)
-                starts.append(at)
-                ends.append(at + len(word))
-                owners.append(None)
+                letter = self._letters_of(field, start + offset, word)
+            if letter:
+                at = start + offset
+                offset += len(word)
+                for single in letter:
+                    letters.append(single)
+                    starts.append(at)
+                    ends.append(start + offset)
+                    owners.append(None)
+            else:
+                offset += len(word)
+
+    def _letters_of(self, field: FieldText, at: int, word: str) -> str:
+        """The letters of a word not seen before, which is then remembered; what stands before decides only on a bare s."""
+        if word.isalpha():
+            letter = self._word_letters.get(word.lower(), self._capital) if word[0].isupper() else self._other
+        else:
+            letter = self._marked(field, at, word)
+            if word.strip(_STRIP).lower() == "s":
+                return letter
+        if len(word) <= _WORD_LONGEST and len(self._read) < _REMEMBERED_MOST:
+            self._read[word] = letter
+        return letter
 
     def _marked(self, field: FieldText, at: int, word: str) -> str:
         """The letters of a word with other signs than letters in it; a comma after it is a letter of its own."""

@@ -1,9 +1,10 @@
-"""Says which attacker is after what: the aims named in the sentences that blame it. Pure."""
+"""Says which attacker is after what: the aims named in the clauses and sentences that blame it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from itertools import pairwise
+from typing import TypeAlias, cast
 
 from workers.classify import scoring
 from workers.classify.mentions import quote
@@ -11,36 +12,124 @@ from workers.classify.scanner import Sentence
 from workers.classify.text import FieldText
 from workers.model import Evidence, Objective, ObjectiveId
 
-__all__ = ["Aims", "aims_of", "objectives_of"]
+__all__ = ["aims_of_attackers"]
 
 _EVIDENCE_MOST = 3
 _SAME_SENTENCE = 0.8
 _ELSEWHERE = 0.6
+# How many sentences on "the group" or "the code" still speaks of the attacker named last.
+_RESUMED = 2
+_CLAUSE_ENDS = (", ", "; ", " while ", " whereas ", " but ", "、", "一方")
+# A clause in front that only gives the purpose or the means of the clause behind it.
+_LEANING = ("to ", "in order ", "for ", "by ", "using ", "with ", "in ", "on ", "after ", "as ")
 
-Aims = dict[str, list[Evidence]]
-
-
-def aims_of(text: FieldText, sentence: Sentence, into: Aims) -> None:
-    """Adds the aims that a sentence names."""
-    for token in sentence.meanings:
-        for aim in token.surface.objectives:
-            places = into.setdefault(aim, [])
-            if len(places) < _EVIDENCE_MOST:
-                places.append(quote(text, token.start, token.end, "lexicon.objective"))
+Place: TypeAlias = tuple[int, int]
+_Aims: TypeAlias = dict[str, list[Evidence]]
 
 
-def objectives_of(keys: Sequence[int], near: Mapping[int, Aims], everywhere: Aims) -> dict[int, list[Objective]]:
-    """The aims of each attacker; a lone attacker also has those named in sentences that blame nobody."""
-    out: dict[int, list[Objective]] = {}
+class _Carried:
+    """Whom the sentences read last blame, as far as a sentence that names nobody may resume them."""
+
+    def __init__(self) -> None:
+        self.keys: frozenset[int] = frozenset()
+        self.field = ""
+        self.number = 0
+
+    def note(self, keys: frozenset[int], text: FieldText, number: int) -> None:
+        self.keys, self.field, self.number = keys, text.name, number
+
+    def resumed(self, text: FieldText, number: int) -> frozenset[int]:
+        near = text.name == self.field and number - self.number <= _RESUMED
+        return self.keys if near and len(self.keys) == 1 else frozenset()
+
+
+def aims_of_attackers(
+    blamed: Mapping[int, frozenset[Place]], sentences: Sequence[tuple[FieldText, Sentence]]
+) -> dict[int, list[Objective]]:
+    """The aims of each attacker: of its own clauses first, then of the sentences that go on about it.
+
+    `blamed` gives the places (sentence, offset) at which each attacker is named. An attacker alone in the text has every aim of the text.
+    """
+    near: dict[int, _Aims] = {key: {} for key in blamed}
+    far: dict[int, _Aims] = {key: {} for key in blamed}
+    everyone = frozenset(blamed)
+    by_sentence: dict[int, list[tuple[int, int]]] = {}
+    for key, places in blamed.items():
+        for number, start in places:
+            by_sentence.setdefault(number, []).append((start, key))
+    carried = _Carried()
+    for number, (text, sentence) in enumerate(sentences):
+        named = sorted(by_sentence.get(number, ()))
+        if not named:
+            _add(text, sentence, everyone if len(everyone) == 1 else carried.resumed(text, number), far)
+            continue
+        keys = frozenset(key for _, key in named)
+        _add_by_clause(text, sentence, (named, carried.keys - keys, len(everyone) > 1), near)
+        carried.note(keys, text, number)
+    return {key: _objectives(near[key], far[key]) for key in blamed}
+
+
+def _add(text: FieldText, sentence: Sentence, keys: frozenset[int], into: dict[int, _Aims]) -> None:
     for key in keys:
-        found = {
-            aim: Objective(id=cast("ObjectiveId", aim), score=scoring.calibrated(_SAME_SENTENCE), evidence=evidence)
-            for aim, evidence in near.get(key, {}).items()
-        }
-        if len(keys) == 1:
-            for aim, evidence in everywhere.items():
-                found.setdefault(
-                    aim, Objective(id=cast("ObjectiveId", aim), score=scoring.calibrated(_ELSEWHERE), evidence=evidence)
-                )
-        out[key] = sorted(found.values(), key=lambda objective: (-objective.score, objective.id))
-    return out
+        for token in sentence.meanings:
+            for aim in token.surface.objectives:
+                _keep(into[key], aim, quote(text, token.start, token.end, "lexicon.objective"))
+
+
+def _keep(aims: _Aims, aim: str, evidence: Evidence) -> None:
+    places = aims.setdefault(aim, [])
+    if len(places) < _EVIDENCE_MOST:
+        places.append(evidence)
+
+
+def _add_by_clause(
+    text: FieldText,
+    sentence: Sentence,
+    setting: tuple[list[tuple[int, int]], frozenset[int], bool],
+    into: dict[int, _Aims],
+) -> None:
+    """Gives each aim to those whom its clause names; else to those of the clause before; else to those of the sentence.
+
+    A first clause that stands by itself and names nobody goes on about those that only the sentence before names.
+    """
+    named, before, several = setting
+    whole = frozenset(key for _, key in named)
+    bounds = _clauses(text, sentence) if several else [(sentence.start, sentence.end)]
+    for token in sentence.meanings:
+        if not token.surface.objectives:
+            continue
+        keys: frozenset[int] = frozenset()
+        for start, end in bounds:
+            own = frozenset(key for place, key in named if start <= place < end)
+            keys = own or keys
+            if token.start < end:
+                break
+        if not keys:
+            head = text.folded[sentence.start : bounds[0][1]].lstrip()
+            keys = before if before and not head.startswith(_LEANING) else whole
+        for key in keys:
+            for aim in token.surface.objectives:
+                _keep(into[key], aim, quote(text, token.start, token.end, "lexicon.objective"))
+
+
+def _clauses(text: FieldText, sentence: Sentence) -> list[tuple[int, int]]:
+    """The stretches between commas and the words that set clauses against each other."""
+    folded = text.folded
+    cuts = {sentence.start, sentence.end + 1}
+    for sign in _CLAUSE_ENDS:
+        found = folded.find(sign, sentence.start, sentence.end)
+        while found >= 0:
+            cuts.add(found + 1)
+            found = folded.find(sign, found + 1, sentence.end)
+    ordered = sorted(cuts)
+    return list(pairwise(ordered))
+
+
+def _objectives(near: _Aims, far: _Aims) -> list[Objective]:
+    found: dict[str, Objective] = {}
+    for aims, score in ((near, _SAME_SENTENCE), (far, _ELSEWHERE)):
+        for aim, evidence in aims.items():
+            found.setdefault(
+                aim, Objective(id=cast("ObjectiveId", aim), score=scoring.calibrated(score), evidence=evidence)
+            )
+    return sorted(found.values(), key=lambda objective: (-objective.score, objective.id))

@@ -13,28 +13,47 @@ from workers.model import Indicator, Technique, Vulnerability
 
 __all__ = ["ObservableFinder"]
 
+_MEMORY_BYTES = 64 << 20
+
+
+def _options() -> re2.Options:
+    """Room for the automata of long texts; where even that is used up, matching goes on and only slows down."""
+    options = re2.Options()
+    options.max_mem = _MEMORY_BYTES
+    options.log_errors = False
+    return options
+
+
+def _compiled(pattern: str) -> re2._Regexp:
+    """Over bytes: the offsets of a text in ASCII are then its own, without a count per match."""
+    return re2.compile(pattern.encode("utf-8"), _options())
+
+
 # Counted repetitions make large automata that fall back to the slow way; lengths are checked in code instead.
-_CVE = re2.compile(r"(?i)\bCVE[-‐-– ]?((?:19|20)\d{2})[-‐-– ](\d{4,7})\b")
-_ATTACK_ID = re2.compile(r"\bT\d{4}(?:\.\d{3})?\b")
+_CVE = re2.compile(r"(?i)\bCVE[-‐-– ]?((?:19|20)\d{2})[-‐-– ](\d{4,7})\b", _options())
+_ATTACK_ID = re2.compile(r"\bT\d{4}(?:\.\d{3})?\b", _options())
 _DOT = r"(?:\.|\[\.\]|\(\.\)|\[dot\]|\(dot\)|\{\.\})"
-_URL = re2.compile(r"(?i)\b(?:h(?:tt|xx)ps?|ftp|fxp)(?::|\[:\])//[^\s<>\"'\x00、。）」]+")
-_EMAIL = re2.compile(rf"(?i)\b[a-z0-9._%+-]+(?:@|\[@\]|\[at\]|\(at\))[a-z0-9-]+(?:{_DOT}[a-z0-9-]+)+\b")
-_DOMAIN = re2.compile(rf"(?i)\b(?:[a-z0-9_-]+{_DOT})+[a-z][a-z]+\b")
-_IPV4 = re2.compile(r"\b(?:\d{1,3}(?:\.|\[\.\]|\(\.\)|\[dot\])){3}\d{1,3}\b")
-_HASH = re2.compile(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32})\b")
-_REGISTRY = re2.compile(r"(?i)\b(?:HKLM|HKCU|HKEY_LOCAL_MACHINE|HKEY_CURRENT_USER|HKCR|HKU)\\[^\s,;\"'<>]+")
-_PATH = re2.compile(r"(?:\b[A-Za-z]:\\|%[A-Za-z]+%\\)[^\s,;\"'<>|*?\x00]+")
-_BITCOIN = re2.compile(r"\b(?:bc1[a-z0-9]{25,59}|[13][a-km-zA-HJ-NP-Z1-9]{25,34})\b")
-_ETHEREUM = re2.compile(r"\b0x[0-9a-fA-F]{40}\b")
-# In the order in which one wins where several match at the same place; with the signs without which none can match.
-_SIGNED = (
-    ("url", _URL, ("://", "[:]")),
-    ("email-addr", _EMAIL, ("@", "at]", "at)")),
-    ("windows-registry-key", _REGISTRY, ("\\",)),
-    ("file-path", _PATH, ("\\",)),
-    ("wallet", _ETHEREUM, ("0x",)),
+_URL = _compiled(r"(?i)\b(?:h(?:tt|xx)ps?|ftp|fxp)(?::|\[:\])//[^\s<>\"'\x00、。）」]+")
+_EMAIL = _compiled(rf"(?i)\b[a-z0-9._%+-]+(?:@|\[@\]|\[at\]|\(at\))[a-z0-9-]+(?:{_DOT}[a-z0-9-]+)+\b")
+_DOMAIN = _compiled(rf"(?i)\b(?:[a-z0-9_-]+{_DOT})+[a-z][a-z]+\b")
+_IPV4 = _compiled(r"\b(?:\d{1,3}(?:\.|\[\.\]|\(\.\)|\[dot\])){3}\d{1,3}\b")
+_HASH = _compiled(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{32})\b")
+_REGISTRY = _compiled(r"(?i)\b(?:HKLM|HKCU|HKEY_LOCAL_MACHINE|HKEY_CURRENT_USER|HKCR|HKU)\\[^\s,;\"'<>]+")
+_PATH = _compiled(r"(?:\b[A-Za-z]:\\|%[A-Za-z]+%\\)[^\s,;\"'<>|*?\x00]+")
+_BITCOIN = _compiled(r"\b(?:bc1[a-z0-9]{25,59}|[13][a-km-zA-HJ-NP-Z1-9]{25,34})\b")
+_ETHEREUM = _compiled(r"\b0x[0-9a-fA-F]{40}\b")
+# In the order in which one wins where several match at the same place.
+_KINDS = (
+    ("url", _URL),
+    ("email-addr", _EMAIL),
+    ("windows-registry-key", _REGISTRY),
+    ("file-path", _PATH),
+    ("wallet", _ETHEREUM),
+    ("ipv4-addr", _IPV4),
+    ("hash", _HASH),
+    ("wallet", _BITCOIN),
+    ("domain-name", _DOMAIN),
 )
-_UNSIGNED = (("ipv4-addr", _IPV4), ("hash", _HASH), ("wallet", _BITCOIN), ("domain-name", _DOMAIN))
 _HASH_KINDS = {32: "file-hash-md5", 40: "file-hash-sha1", 64: "file-hash-sha256"}
 _REFANGED = (
     ("[.]", "."),
@@ -59,8 +78,8 @@ class ObservableFinder:
     def __init__(self, knowledge: Knowledge) -> None:
         compiled = knowledge.compiled
         self._techniques = knowledge.techniques
-        self._set = re2.Set.SearchSet()
-        for _, pattern in _UNSIGNED:
+        self._set = re2.Set.SearchSet(_options())
+        for _, pattern in _KINDS:
             self._set.Add(pattern.pattern)
         self._set.Compile()
         self._benign = frozenset(compiled.benign_domains)
@@ -116,12 +135,15 @@ class ObservableFinder:
                 )
 
     def _candidates(self, plain: str) -> list[tuple[str, int, int]]:
-        firing = [(kind, pattern) for kind, pattern, signs in _SIGNED if any(sign in plain for sign in signs)]
-        firing += [_UNSIGNED[index] for index in sorted(self._set.Match(plain.encode("utf-8")) or ())]
-        out: list[tuple[int, int, str, int]] = []
-        for index, (kind, pattern) in enumerate(firing):
-            out += [(found.start(), index, kind, found.end()) for found in pattern.finditer(plain)]
-        return [(kind, *_trimmed(plain, start, end)) for start, _, kind, end in sorted(out)]
+        raw = plain.encode("utf-8")
+        out: list[tuple[int, int, int]] = []
+        for index in self._set.Match(raw) or ():
+            spans = [found.span() for found in _KINDS[index][1].finditer(raw)]
+            out += [(start, index, end) for start, end in spans]
+        out.sort()
+        if len(raw) != len(plain):
+            out = _in_characters(raw, out)
+        return [(_KINDS[index][0], *_trimmed(plain, start, end)) for start, index, end in out]
 
     def _kind(self, kind: str, value: str, written: str) -> str:
         """The STIX-like type of a candidate, empty where it is no indicator."""
@@ -164,6 +186,17 @@ class ObservableFinder:
     def _is_benign(self, host: str) -> bool:
         parts = host.split(".")
         return any(".".join(parts[index:]) in self._benign for index in range(len(parts) - 1))
+
+
+def _in_characters(raw: bytes, found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Offsets in bytes as offsets in characters, in one pass: `found` is sorted by its starts."""
+    out: list[tuple[int, int, int]] = []
+    at = counted = 0
+    for start, index, end in found:
+        counted += len(raw[at:start].decode("utf-8"))
+        at = start
+        out.append((counted, index, counted + len(raw[start:end].decode("utf-8"))))
+    return out
 
 
 def _trimmed(plain: str, start: int, end: int) -> tuple[int, int]:

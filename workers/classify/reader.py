@@ -12,12 +12,15 @@ from msgspec import Struct
 from workers.classify.attribution import Blame, attackers_of, blame_actors, blame_countries
 from workers.classify.features import collect_features
 from workers.classify.mentions import Mention, evidence_of
-from workers.classify.objectives import Aims, aims_of, objectives_of
+from workers.classify.objectives import aims_of_attackers
 from workers.classify.observables import ObservableFinder
-from workers.classify.scanner import Sentence, Token
+from workers.classify.organisations import OrganisationFinder
+from workers.classify.scanner import Token
+from workers.classify.sectors import SectorReader
+from workers.classify.setting import lower_unsettled
 from workers.classify.sheet import ROLE_LANGUAGES, Sheet, SheetReader
 from workers.classify.summary import Picker
-from workers.classify.targets import bystanders, sectors_of, target_countries
+from workers.classify.targets import bystanders, target_countries
 from workers.classify.text import FieldText, detect_language, fields_of
 from workers.knowledge import Knowledge
 from workers.model import ANALYSED_ALL, Analysis, Attacker, DeniedActor, Evidence, Mentions, RawItem, Targets
@@ -25,9 +28,6 @@ from workers.model import ANALYSED_ALL, Analysis, Attacker, DeniedActor, Evidenc
 __all__ = ["Laid", "Reader"]
 
 _GROUPS_MOST = 10
-# A sector named in the first two sentences counts whole, then less with each sentence.
-_FADING = 0.1
-_FAR = 0.55
 
 
 class Laid(Struct):
@@ -49,7 +49,8 @@ class Reader:
         self._observables = ObservableFinder(knowledge)
         self._family_names = {key: entry.name for key, entry in compiled.malware.items()}
         self._picker = Picker(compiled.implications, compiled.mitigations)
-        self._weak = frozenset(compiled.weak_sectors)
+        self._sectors = SectorReader(compiled.weak_sectors, compiled.words)
+        self._organisations = OrganisationFinder(knowledge)
 
     def read(self, item: RawItem) -> Analysis:
         """All that the item's text says. Never raises on any text."""
@@ -64,12 +65,13 @@ class Reader:
         fields = fields_of(item)
         language = detect_language(item.language, fields)
         sheet = self._sheets.read(fields, language)
+        lower_unsettled(sheet, fields, self._knowledge.compiled.words)
         features = collect_features(self._knowledge, self._observables, fields, sheet.sentences)
         roles = language in ROLE_LANGUAGES
         blames = self._blames(sheet) if roles else []
         attackers = self._attackers(sheet, blames)
         blamed = {attacker.country: attacker.score for attacker in attackers if attacker.country}
-        targets = self._targets(sheet, blamed) if roles else Targets()
+        targets = self._targets(sheet, blamed, flawed=bool(features.vulnerabilities)) if roles else Targets()
         placed = frozenset(blamed) | {target.code for target in targets.countries}
         active = sorted({number for blame in blames for number in blame.sentences})
         analysis = Analysis(
@@ -114,29 +116,28 @@ class Reader:
                     rule=group.rule,
                 )
                 blame.add(group.score, evidence, hedged=False, sentence=number)
+                blame.places.add((number, group.start))
                 alone.append(blame)
             blame.groups.append((group, text))
 
     def _attackers(self, sheet: Sheet, blames: Sequence[Blame]) -> list[Attacker]:
-        near: dict[int, Aims] = {}
-        everywhere: Aims = {}
-        blamed = {number for blame in blames for number in blame.sentences}
-        for blame in blames:
-            for number in sorted(blame.sentences):
-                aims_of(*sheet.sentences[number], near.setdefault(id(blame), {}))
-        for number, (text, sentence) in enumerate(sheet.sentences):
-            if number not in blamed and sentence.tokens:
-                aims_of(text, sentence, everywhere)
-        objectives = objectives_of([id(blame) for blame in blames if blame.strengths], near, everywhere)
+        blamed = {id(blame): frozenset(blame.places) for blame in blames if blame.strengths}
+        objectives = aims_of_attackers(blamed, sheet.sentences)
         return attackers_of(blames, self._knowledge.actors, self._family_names, objectives)
 
-    def _targets(self, sheet: Sheet, blamed: dict[str, float]) -> Targets:
-        weighted = _weighted(sheet)
+    def _targets(self, sheet: Sheet, blamed: dict[str, float], *, flawed: bool) -> Targets:
         told = sheet.incident or bool(blamed) or any(mention.role == "target" for _, mention in sheet.countries)
-        incident = told and not (sheet.advisory and not blamed)
+        advisory = (
+            not blamed
+            and not sheet.actors
+            and (sheet.advisory or (flawed and not _is_acted_upon(sheet)))
+            and not _names_family(sheet)
+        )
+        incident = told and not advisory
         return Targets(
-            countries=target_countries(sheet.countries, blamed, incident=incident),
-            sectors=sectors_of(weighted, self._weak, incident=incident),
+            countries=[] if advisory else target_countries(sheet.countries, blamed, incident=incident),
+            sectors=self._sectors.read(sheet, incident=incident),
+            organisations=self._organisations.find(sheet) if incident else [],
         )
 
     def _mentioned(self, sheet: Sheet) -> list[DeniedActor]:
@@ -159,12 +160,11 @@ class Reader:
         )
 
 
-def _weighted(sheet: Sheet) -> list[tuple[FieldText, Sentence, float]]:
-    """The sentences with words of ours, weighing less the further they stand from the head of their field."""
-    out: list[tuple[FieldText, Sentence, float]] = []
-    name, place = "", 0
-    for text, sentence in sheet.sentences:
-        name, place = text.name, place + 1 if text.name == name else 0
-        if sentence.tokens:
-            out.append((text, sentence, max(_FAR, 1.0 - _FADING * max(0, place - 1))))
-    return out
+def _names_family(sheet: Sheet) -> bool:
+    """Whether a family is named: what names one is a report of attacks, however it describes the hole that let them in."""
+    return any(token.surface.malware for _, sentence in sheet.sentences for token in sentence.meanings)
+
+
+def _is_acted_upon(sheet: Sheet) -> bool:
+    """Whether a rule names a country as acted upon; a vendor's home is none."""
+    return any(mention.role == "target" and mention.token.surface.cls != "HOME" for _, mention in sheet.countries)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import ahocorasick_rs
 from msgspec import Struct
 
+from workers.classify.forms import (
+    NAMED,
+    SORT_ABBREVIATION,
+    SORT_BREAK,
+    SORT_FAMILY,
+    SORT_MEANING,
+    SORT_NAME,
+    WORD,
+    Form,
+    form_of,
+)
 from workers.classify.text import FieldText
 from workers.knowledge import Knowledge, Surface
 
-__all__ = ["GEO", "Scanner", "Sentence", "Token"]
+__all__ = ["Scanner", "Sentence", "Token"]
 
-GEO = frozenset(("NAME", "DEM", "CAP", "ORGO", "ORG", "ORGA", "PLACE", "HOME", "SPEAKER", "SPEAKED"))
-_NAMED = GEO | {"ACTOR", "MALW"}
-_WORD = frozenset(
-    chr(code) for code in (*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B), *range(0xC0, 0x250))
-)
 _JOINS = frozenset("./@\\_")
-# Sorts of tokens, in the order in which the scanner asks for them.
-_SORT_DROPPED, _SORT_ABBREVIATION, _SORT_WORD, _SORT_BREAK = -2, -1, 0, 1
-_SORT_MEANING, _SORT_FAMILY, _SORT_NAME, _SORT_NAMED_MEANING = 2, 3, 4, 5
 _SENTENCE_LONGEST = 1500
 _NEAR = 28
 # A program's name with its ending is still the program: certutil.exe.
@@ -69,7 +72,7 @@ class Token(Struct, gc=False):
 class Sentence(Struct, gc=False):
     """A stretch of a field and the tokens in it. `placed`: a country or an actor is among them; `named`: or a family.
 
-    `meanings` are the tokens that tell a sector, an aim, a technique or a family.
+    `meanings` are the tokens that tell a sector, an aim, a technique or a family. `marks`: MARK_ bits of all tokens.
     """
 
     start: int
@@ -78,6 +81,7 @@ class Sentence(Struct, gc=False):
     named: bool
     placed: bool
     meanings: list[Token]
+    marks: int
 
 
 class Scanner:
@@ -85,19 +89,15 @@ class Scanner:
 
     def __init__(self, knowledge: Knowledge) -> None:
         compiled = knowledge.compiled
-        self._surfaces = compiled.surfaces
         self._automaton = ahocorasick_rs.AhoCorasick(
-            [surface.text for surface in compiled.surfaces], matchkind=ahocorasick_rs.MatchKind.LeftmostLongest
+            [surface.text for surface in compiled.surfaces],
+            matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
+            store_patterns=False,
+            implementation=ahocorasick_rs.Implementation.ContiguousNFA,
         )
-        self._bounds = tuple(
-            (surface.text[0] in _WORD) + 2 * (surface.text[-1] in _WORD) for surface in compiled.surfaces
-        )
-        self._plain = tuple(
-            not (surface.case or surface.guard or surface.cls in _NAMED) for surface in compiled.surfaces
-        )
-        self._sorts = tuple(_sort(surface) for surface in compiled.surfaces)
+        self._forms = tuple(form_of(surface) for surface in compiled.surfaces)
         self._words = compiled.words
-        self._break = next(surface for surface in compiled.surfaces if surface.cls == "BREAK")
+        self._break = next(form for form in self._forms if form.surface.cls == "BREAK")
         self._beside = frozenset(compiled.beside)
         self._beside_ja = tuple(word for word in compiled.beside if not word.isascii())
         self._ambiguous = compiled.ambiguous
@@ -107,76 +107,79 @@ class Scanner:
         out: list[Sentence] = []
         tokens: list[Token] = []
         meanings: list[Token] = []
-        start = named = placed = 0
-        for token, sort in self._tokens(field):
-            if sort == _SORT_BREAK or token.start - start > _SENTENCE_LONGEST:
-                if tokens or token.start > start:
-                    out.append(Sentence(start, token.start, tokens, named > 0, placed > 0, meanings))
-                tokens, meanings, named, placed = [], [], 0, 0
-                start = token.end if sort == _SORT_BREAK else token.start
-                if sort == _SORT_BREAK:
+        start = highest = marks = 0
+        for token, form in zip(*self._tokens(field), strict=True):
+            sort = form.sort
+            if sort == SORT_BREAK or token.start - start > _SENTENCE_LONGEST:
+                stop = token.start
+                if tokens or stop > start:
+                    out.append(
+                        Sentence(start, stop, tokens, highest > SORT_MEANING, highest > SORT_FAMILY, meanings, marks)
+                    )
+                tokens, meanings, highest, marks = [], [], 0, 0
+                start = stop
+                if sort == SORT_BREAK:
+                    start = token.end
                     continue
             tokens.append(token)
-            if sort >= _SORT_MEANING:
-                if sort != _SORT_NAME:
+            marks |= form.marks
+            if sort:
+                if sort != SORT_NAME:
                     meanings.append(token)
-                if sort >= _SORT_FAMILY:
-                    named += 1
-                    placed += sort > _SORT_FAMILY
+                highest = max(highest, sort)
         if tokens or len(field.plain) > start:
-            out.append(Sentence(start, len(field.plain), tokens, named > 0, placed > 0, meanings))
+            out.append(
+                Sentence(
+                    start, len(field.plain), tokens, highest > SORT_MEANING, highest > SORT_FAMILY, meanings, marks
+                )
+            )
         return out
 
-    def _tokens(self, field: FieldText) -> list[tuple[Token, int]]:
-        """The tokens that hold, with their sort; what is taken whole and means nothing is left out."""
-        folded = field.folded
-        surfaces, bounds, simple, sorts = self._surfaces, self._bounds, self._plain, self._sorts
-        size = len(folded)
-        out: list[tuple[Token, int]] = []
-        for index, start, end in self._automaton.find_matches_as_indexes(folded):
-            bound = bounds[index]
-            if bound and (
-                (bound & 1 and start and folded[start - 1] in _WORD)
-                or (bound & 2 and end < size and folded[end] in _WORD)
-            ):
-                if sorts[index] == _SORT_ABBREVIATION:
-                    out.append(
-                        (Token(self._break, end - 2, end), _SORT_BREAK)
-                    )  # "East. " ends in "st. " and is no abbreviation
-                elif " " in surfaces[index].text:
-                    out += self._inside(field, start, end - 1)
-                continue
-            sort = sorts[index]
-            if sort >= 0 and (simple[index] or self._holds(field, surfaces[index], start, end)):
-                out.append((Token(surfaces[index], start, end), sort))
-        return out
+    def _tokens(self, field: FieldText) -> tuple[list[Token], list[Form]]:
+        """The tokens that hold, with their forms; what is taken whole and means nothing is left out."""
+        padded = field.folded + "\n"  # what stands before the first sign and after the last is no part of a word
+        forms, words = self._forms, WORD
+        tokens: list[Token] = []
+        held: list[Form] = []
+        for index, start, end in self._automaton.find_matches_as_indexes(field.folded):
+            form = forms[index]
+            if (form.opens and padded[start - 1] in words) or (form.closes and padded[end] in words):
+                if form.sort == SORT_ABBREVIATION:  # "East. " ends in "st. " and is no abbreviation
+                    tokens.append(Token(self._break.surface, end - 2, end))
+                    held.append(self._break)
+                elif form.spaced:
+                    for token, inner in self._inside(field, start, end - 1):
+                        tokens.append(token)
+                        held.append(inner)
+            elif form.sort >= 0 and (form.plain or self._holds(field, form.surface, start, end)):
+                tokens.append(Token(form.surface, start, end))
+                held.append(form)
+        return tokens, held
 
     def refused(self, field: FieldText) -> list[Token]:
         """Names that stand in the field and were not taken: guarded, written otherwise, or a phrase that means something else."""
-        taken = {(token.start, token.end) for token, _ in self._tokens(field)}
-        folded = field.folded + " "
+        taken = {(token.start, token.end) for token in self._tokens(field)[0]}
+        padded = field.folded + "\n"
         out: list[Token] = []
         for index, start, end in self._automaton.find_matches_as_indexes(field.folded):
-            surface, bound = self._surfaces[index], self._bounds[index]
-            if (bound & 1 and start and folded[start - 1] in _WORD) or (bound & 2 and folded[end] in _WORD):
+            form = self._forms[index]
+            surface = form.surface
+            if (form.opens and padded[start - 1] in WORD) or (form.closes and padded[end] in WORD):
                 continue
-            if (surface.cls in _NAMED or surface.cls == "SKIPPED") and (start, end) not in taken:
+            if (surface.cls in NAMED or surface.cls == "SKIPPED") and (start, end) not in taken:
                 out.append(Token(surface, start, end))
         return out
 
-    def _inside(self, field: FieldText, base: int, stop: int) -> list[tuple[Token, int]]:
+    def _inside(self, field: FieldText, base: int, stop: int) -> list[tuple[Token, Form]]:
         """What stands inside a long form whose boundary failed."""
-        out: list[tuple[Token, int]] = []
+        padded = field.folded + "\n"
+        out: list[tuple[Token, Form]] = []
         for index, start, end in self._automaton.find_matches_as_indexes(field.folded[base:stop]):
-            begin, finish = base + start, base + end
-            bound = self._bounds[index]
-            if (bound & 1 and begin and field.folded[begin - 1] in _WORD) or (
-                bound & 2 and field.folded[finish] in _WORD
-            ):
+            form, begin, finish = self._forms[index], base + start, base + end
+            if (form.opens and padded[begin - 1] in WORD) or (form.closes and padded[finish] in WORD):
                 continue
-            sort = self._sorts[index]
-            if sort >= 0 and (self._plain[index] or self._holds(field, self._surfaces[index], begin, finish)):
-                out.append((Token(self._surfaces[index], begin, finish), sort))
+            if form.sort >= 0 and (form.plain or self._holds(field, form.surface, begin, finish)):
+                out.append((Token(form.surface, begin, finish), form))
         return out
 
     def _holds(self, field: FieldText, surface: Surface, start: int, end: int) -> bool:
@@ -190,17 +193,17 @@ class Scanner:
                 return False
         elif surface.case and (plain[start:end] not in surface.exact or (start and plain[start - 1] == "-")):
             return False
-        if surface.cls in _NAMED and self._in_address(field.folded, start, end):
+        if surface.cls in NAMED and self._in_address(field.folded, start, end):
             return False
         return not surface.guard or self._guard_lifted(field, surface, start, end)
 
     def _in_address(self, folded: str, start: int, end: int) -> bool:
-        if start and folded[start - 1] in _JOINS and (start == 1 or folded[start - 2] in _WORD):
+        if start and folded[start - 1] in _JOINS and (start == 1 or folded[start - 2] in WORD):
             run = folded[max(0, start - _RUN_LONGEST) : start].split()[-1:]
             return (
                 folded[start - 1] != "/" or not run or "." in run[0] or "//" in run[0]
             )  # "Winnti/PlugX" is no address
-        if end + 1 >= len(folded) or folded[end] not in "._@" or folded[end + 1] not in _WORD or folded[end - 1] == ".":
+        if end + 1 >= len(folded) or folded[end] not in "._@" or folded[end + 1] not in WORD or folded[end - 1] == ".":
             return False
         return not folded.startswith(_PROGRAM_ENDINGS, end)
 
@@ -277,13 +280,3 @@ def _is_title(written: str) -> bool:
         and bool(words)
         and not words[0][0].islower()
     )
-
-
-def _sort(surface: Surface) -> int:
-    meaning = bool(surface.sectors or surface.objectives or surface.techniques or surface.malware)
-    if surface.cls in _NAMED:
-        if surface.cls == "MALW":
-            return _SORT_FAMILY
-        return _SORT_NAMED_MEANING if meaning else _SORT_NAME
-    plain = _SORT_MEANING if meaning else _SORT_WORD
-    return {"SKIPPED": _SORT_DROPPED, "ABBR": _SORT_ABBREVIATION, "BREAK": _SORT_BREAK}.get(surface.cls, plain)

@@ -7,10 +7,11 @@ from itertools import islice
 from msgspec import Struct, field
 
 from workers.classify.coding import Coder
+from workers.classify.forms import GEO, INCIDENT, MARK_ADVISORY, MARK_GROUP, MARK_HACKER, MARK_INCIDENT
 from workers.classify.groups import Designators, FoundGroup, find_groups
 from workers.classify.mentions import Mention, decide
 from workers.classify.roles import Reading, RoleReader
-from workers.classify.scanner import GEO, Scanner, Sentence, Token
+from workers.classify.scanner import Scanner, Sentence, Token
 from workers.classify.text import FieldText
 from workers.knowledge import Knowledge
 
@@ -21,27 +22,7 @@ _READ_MOST = 400
 _ACTOR_NAMED = 0.86
 _BRAND_NAMED = 0.62
 _SPONSORED_FAMILY = 0.58
-_INCIDENT = frozenset(
-    (
-        "ATTED",
-        "DIDED",
-        "USED",
-        "ATTN",
-        "DOING",
-        "BREACH",
-        "HACKER",
-        "FOE",
-        "GANG",
-        "MALW",
-        "ACTOR",
-        "SUFFER",
-        "HACKV",
-        "PASJ",
-        "INVJ",
-        "LSUF",
-        "CLAIMED",
-    )
-)
+_PLACED = GEO | {"ACTOR"}
 
 
 class Sheet(Struct):
@@ -66,7 +47,7 @@ class SheetReader:
         self._coder = Coder(compiled.letters, compiled.words)
         self._designators = Designators(compiled.designators)
         self._roles = RoleReader(compiled.roles, compiled.letters)
-        self._incident = frozenset(compiled.letters[name].encode("ascii")[0] for name in sorted(_INCIDENT))
+        self._incident = frozenset(compiled.letters[name].encode("ascii")[0] for name in sorted(INCIDENT))
 
     @property
     def scanner(self) -> Scanner:
@@ -113,11 +94,12 @@ class SheetReader:
 
     def _has_setting(self, text: FieldText, sentence: Sentence) -> bool:
         """Whether a group may be named here: a word for a group, or one for a hacker with a capital near it."""
+        if sentence.marks & MARK_GROUP:
+            return True
+        if not sentence.marks & MARK_HACKER:
+            return False
         for token in sentence.tokens:
-            cls = token.surface.cls
-            if cls in {"GROUP", "GANG", "CLAIMED"}:
-                return True
-            if cls == "HACKER":
+            if token.surface.cls == "HACKER":
                 near = (
                     text.plain[max(sentence.start + 1, token.start - 16) : token.start]
                     + text.plain[token.end : token.end + 24]
@@ -136,8 +118,9 @@ class SheetReader:
         for reading in readings:
             by_token.setdefault(id(reading.token), []).append(reading)
         for token in sentence.tokens:
-            self._place(sheet, text, (token, number), by_token.get(id(token), []))
-        for group in find_groups(coded, spans):
+            if token.surface.cls in _PLACED or token.surface.malware:
+                self._place(sheet, text, (token, number), by_token.get(id(token), []))
+        for group in find_groups(coded, spans) if spans else ():
             if not any(
                 token.start < group.end and group.start < token.end and token.surface.cls in {"ACTOR", "MALW"}
                 for token in sentence.tokens
@@ -216,7 +199,6 @@ def _is_ransom(folded: str, token: Token) -> bool:
 
 def _note_setting(sheet: Sheet, sentence: Sentence) -> None:
     """Notes whether an attack is told of, and whether the text is an advisory."""
-    if not sheet.incident or not sheet.advisory:
-        classes = {token.surface.cls for token in sentence.tokens}
-        sheet.advisory = sheet.advisory or "ADVISORY" in classes
-        sheet.incident = sheet.incident or not classes.isdisjoint(_INCIDENT)
+    if sentence.marks:
+        sheet.advisory = sheet.advisory or bool(sentence.marks & MARK_ADVISORY)
+        sheet.incident = sheet.incident or bool(sentence.marks & MARK_INCIDENT)

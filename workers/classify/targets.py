@@ -1,22 +1,18 @@
-"""Turns what the sentences say into target countries, sectors and organisations. Pure."""
+"""Turns what the sentences say into target countries and countries that stand by. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from workers.classify import scoring
-from workers.classify.mentions import Mention, evidence_of, quote
-from workers.classify.scanner import Sentence, Token
-from workers.classify.text import FieldText
-from workers.model import CountryMention, Sector, TargetCountry
+from workers.classify.mentions import Mention, evidence_of
+from workers.model import CountryMention, TargetCountry
 
-__all__ = ["bystanders", "sectors_of", "target_countries"]
+__all__ = ["bystanders", "target_countries"]
 
 _EVIDENCE_MOST = 3
 _FALLBACK = 0.55
 _OWN_COUNTRY = 0.84
-_SECTOR_BASE = 0.75
-_WEAK_ALONE = 0.6
 
 
 def target_countries(
@@ -74,33 +70,3 @@ def bystanders(countries: Sequence[tuple[str, Mention]], placed: frozenset[str])
             evidence=[evidence_of(mention)],
         )
     return list(out.values())
-
-
-def sectors_of(
-    sentences: Sequence[tuple[FieldText, Sentence, float]], weak: frozenset[str], *, incident: bool
-) -> list[Sector]:
-    """The sectors of the target. Words that name a sector weakly count only where no other word does."""
-    weights: dict[str, list[float]] = {}
-    subs: dict[str, dict[str, None]] = {}
-    found: dict[str, list[tuple[FieldText, Token]]] = {}
-    for text, sentence, weight in sentences:
-        for token in sentence.meanings:
-            for sector, sub in token.surface.sectors:
-                strength = (_WEAK_ALONE if token.surface.text in weak else _SECTOR_BASE) * weight
-                weights.setdefault(sector, []).append(strength)
-                found.setdefault(sector, []).append((text, token))
-                if sub:
-                    subs.setdefault(sector, {})[sub] = None
-    strong = any(max(strengths) > _WEAK_ALONE for strengths in weights.values())
-    out: list[Sector] = []
-    for sector, strengths in weights.items():
-        score = scoring.combine(strengths) if not strong or max(strengths) > _WEAK_ALONE else max(strengths) * 0.7
-        if not incident:
-            score *= 0.65
-        evidence = [
-            quote(text, token.start, token.end, "lexicon.sector") for text, token in found[sector][:_EVIDENCE_MOST]
-        ]
-        out.append(
-            Sector(id=sector, score=scoring.sector_score(score), sub=list(subs.get(sector, {})), evidence=evidence)
-        )
-    return sorted(out, key=lambda entry: (-entry.score, entry.id))

@@ -154,4 +154,9 @@ def compile_knowledge(clusters: Mapping[str, tuple[GalaxyRow, ...]], overlay: Ov
         weak_sectors=tuple(fold(word) for word in strings("sectors.weak", overlay.file("sectors")["weak"])),
         designators=strings("actors.designators.prefixes", overlay.file("actors")["designators"]["prefixes"]),
         sources={name: len(rows) for name, rows in clusters.items()},
+        organisations={
+            key: strings(f"sectors.organisation.{key}", words)
+            for key, words in table("sectors.organisation", overlay.file("sectors")["organisation"]).items()
+            if key != "source"
+        },
     )

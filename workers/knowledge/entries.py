@@ -101,3 +101,5 @@ class Compiled(Struct, frozen=True, kw_only=True):
     weak_sectors: tuple[str, ...]
     designators: tuple[str, ...]
     sources: dict[str, int]
+    # How organisations are named: lists of words by the part that they play in a name.
+    organisations: dict[str, tuple[str, ...]] = {}

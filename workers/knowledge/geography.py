@@ -63,7 +63,7 @@ def add_places(found: SurfaceTable, places: Mapping[str, Any], guards: Mapping[s
     )
     for code, names in table("places.subdivision", places["subdivision"]).items():
         for form in strings(f"places.subdivision.{code}", names):
-            exact = {"case": 2, "exact": (form,)} if form.isupper() else {"case": 1}
+            exact = {"case": 2, "exact": (form,)} if form.isupper() else {"case": 1} if form[0].isupper() else {}
             found.add(fold(form), cls="PLACE", country=code, guard="person" if fold(form) in persons else "", **exact)
     refused = {fold(word) for word in strings("places.not_places", places["not_places"])}
     for form, code in _cities(int(places["minimum_population"]), float(places["dominance"])).items():
