@@ -15,6 +15,7 @@ __all__ = ["METRICS", "MetricSpec", "NullTelemetry"]
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 
 STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 LATENCY_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 AGE_SECONDS = (60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0, 259200.0, 604800.0, 2592000.0)
 BATCH_RECORDS = (1.0, 5.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0)
@@ -50,6 +51,13 @@ _TABLE = (
     MetricSpec("rebalances_total", "counter", "Partitions assigned, revoked or lost.", ("kind",)),
     MetricSpec("transactions_total", "counter", "Transactions by result.", ("result",)),
     MetricSpec("alerts_total", "counter", "Alerts by reason and attacker country.", ("reason", "country")),
+    MetricSpec("alerts_suppressed_total", "counter", "Alerts not raised, by what held them back.", ("cause",)),
+    MetricSpec("story_items_total", "counter", "Watched events by what the fold made of them.", ("result",)),
+    MetricSpec("stories_open", "gauge", "Stories within the window."),
+    MetricSpec("webhook_deliveries_total", "counter", "Alerts offered to a webhook, by result.", ("sink", "result")),
+    MetricSpec("attacker_score", "histogram", "Scores of the attackers tagged.", (), SCORES),
+    MetricSpec("lookup_budget_remaining", "gauge", "Calls left of a provider's rate limit.", ("dependency",)),
+    MetricSpec("knowledge_timestamp_seconds", "gauge", "When the knowledge in use was released."),
     MetricSpec("source_last_item_timestamp_seconds", "gauge", "When a source's last item arrived.", ("source",)),
     MetricSpec("dead_letter_limit_remaining", "gauge", "Dead letters in a row left before the worker stops."),
     MetricSpec("knowledge_info", "gauge", "The knowledge in use, value 1.", ("version",)),
