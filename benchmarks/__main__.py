@@ -18,7 +18,7 @@ from benchmarks.lookups import measure_lookups
 from benchmarks.memory import measure_memory
 from benchmarks.reading import measure_reading
 from benchmarks.stages import measure_stages
-from benchmarks.stream import measure_stream
+from benchmarks.stream import measure_capacity, measure_stream
 from tests.support.kafka_server import ApacheKafka
 
 PARTS = ("stream", "stages", "reading", "lookups", "latency", "memory", "start")
@@ -47,7 +47,8 @@ def _on_kafka(bootstrap: str, values: list[bytes], chosen: list[str], options: a
     if "stream" in chosen:
         _show("Stream", measure_stream(bootstrap, values, batch=options.batch, rounds=options.rounds))
     if "latency" in chosen:
-        _show("Latency", measure_latency(bootstrap, values, rate=options.rate, seconds=30.0))
+        rate = options.rate or measure_capacity(bootstrap, values[:20_000], batch=options.batch) / 2
+        _show("Latency", measure_latency(bootstrap, values, rate=rate, seconds=30.0))
     if "memory" in chosen:
         many = load_items(options.items, 100_000)
         job = Job(bootstrap=bootstrap, source="bench.many", output="bench.memory", count=len(many), batch=options.batch)
@@ -66,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--records", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=2000)
-    parser.add_argument("--rate", type=float, default=1500.0, help="records a second offered for the latency")
+    parser.add_argument("--rate", type=float, help="records a second offered for the latency; half the worker's own")
     parser.add_argument("--only", default=",".join(PARTS))
     return parser.parse_args()
 

@@ -19,10 +19,14 @@ from benchmarks.contenders import ROOT, Job, shirase_environment
 __all__ = ["measure_latency"]
 
 WARM_UP_S = 5.0
+MARK = "-the-id-of-the-item-"
 
 
 def measure_latency(bootstrap: str, values: Sequence[bytes], *, rate: float, seconds: float) -> list[str]:
-    """The table's lines, Markdown. `rate` records a second are offered for `seconds`; the first five are warm-up."""
+    """The table's lines, Markdown: `rate` records a second are offered for `seconds` after the worker has warmed up.
+
+    Warming up is the time until its first event and five seconds more, in which it works off what piled up meanwhile.
+    """
     job = Job(bootstrap=bootstrap, source="bench.paced", output="bench.latency", count=0, batch=2000)
     create_topics(bootstrap, [job.source, *job.topics()])
     worker = _start_worker(job)
@@ -56,37 +60,53 @@ def _offer_and_measure(job: Job, values: Sequence[bytes], rate: float, seconds: 
     consumer.assign([TopicPartition(job.output, number) for number in range(PARTITIONS)])
     consumer.seek_to_end()
     sent: dict[str, float] = {}
-    offering = threading.Thread(target=_offer, args=(job, values, rate, seconds, sent))
+    awake = threading.Event()
+    offering = threading.Thread(target=_offer, args=(job, values, rate, seconds, sent, awake))
     offering.start()
     try:
-        return _measure(consumer, offering, sent)
+        return _measure(consumer, offering, sent, awake)
     finally:
         offering.join()
         consumer.close()
 
 
-def _offer(job: Job, values: Sequence[bytes], rate: float, seconds: float, sent: dict[str, float]) -> None:
+def _offer(
+    job: Job, values: Sequence[bytes], rate: float, seconds: float, sent: dict[str, float], awake: threading.Event
+) -> None:
     producer = KafkaProducer(bootstrap_servers=job.bootstrap, compression_type="lz4", linger_ms=2)
+    encoded = [_split(value) for value in values]
     started = time.monotonic()
+    counted_from = None
     at = 0
-    while (passed := time.monotonic() - started) < seconds:
-        while at < passed * rate:
-            item = msgspec.json.decode(values[at % len(values)])
-            item["id"] = f"paced-{at}"
-            if passed > WARM_UP_S:
-                sent[item["id"]] = time.monotonic()
-            producer.send(job.source, msgspec.json.encode(item), partition=at % PARTITIONS)
+    while counted_from is None or time.monotonic() - counted_from < seconds:
+        now = time.monotonic()
+        if counted_from is None and awake.is_set():
+            counted_from = now + WARM_UP_S
+        while at < (now - started) * rate:
+            key = f"paced-{at}"
+            if counted_from is not None and now > counted_from:
+                sent[key] = time.monotonic()
+            before, after = encoded[at % len(encoded)]
+            producer.send(job.source, before + key.encode() + after, partition=at % PARTITIONS)
             at += 1
         time.sleep(0.002)
     producer.flush(30)
     producer.close(timeout=10)
 
 
-def _measure(consumer: Any, offering: threading.Thread, sent: dict[str, float]) -> list[float]:
+def _split(value: bytes) -> tuple[bytes, bytes]:
+    """An item's bytes around its id, so that offering costs little of what is measured."""
+    item = {**msgspec.json.decode(value), "id": MARK}
+    before, after = msgspec.json.encode(item).split(MARK.encode())
+    return before, after
+
+
+def _measure(consumer: Any, offering: threading.Thread, sent: dict[str, float], awake: threading.Event) -> list[float]:
     waited: list[float] = []
     quiet = time.monotonic()
     while offering.is_alive() or (len(waited) < len(sent) and time.monotonic() - quiet < 10):
         for records in consumer.poll(timeout_ms=20, max_records=5000).values():
             quiet = time.monotonic()
+            awake.set()
             waited += [quiet - sent[key] for r in records if (key := r.key.decode()) in sent]
     return waited

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from benchmarks.broker import create_topics, load_topic, middle_rate, output_times
 from benchmarks.contenders import Contender, Job, contenders
 
-__all__ = ["measure_stream"]
+__all__ = ["measure_capacity", "measure_stream"]
 
 SOURCE = "bench.source"
 RUN_LIMIT_S = 600.0
@@ -26,6 +26,15 @@ def measure_stream(bootstrap: str, values: Sequence[bytes], *, batch: int, round
             rates[runner.name].append(_rate(runner, job))
             print(f"round {turn + 1}: {runner.name}: {rates[runner.name][-1]:,.0f} records/s", flush=True)
     return _table(rates)
+
+
+def measure_capacity(bootstrap: str, values: Sequence[bytes], *, batch: int) -> float:
+    """Records a second that our whole worker takes at most here."""
+    ours = next(contender for contender in contenders() if contender.name.startswith("(c)"))
+    job = Job(bootstrap=bootstrap, source="bench.most", output="bench.capacity", count=len(values), batch=batch)
+    create_topics(bootstrap, [job.source, *job.topics()])
+    load_topic(bootstrap, job.source, values)
+    return _rate(ours, job)
 
 
 def _job(bootstrap: str, number: int, turn: int, count: int, batch: int) -> Job:

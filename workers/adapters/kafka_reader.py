@@ -110,13 +110,29 @@ class GroupReader:
             left = deadline - self._clock.monotonic()
             if left <= 0 and batch:
                 break
-            had = len(batch)
+            had = bool(batch)
             octets = self._fetch(batch, limits, octets, max(left, 0.0))
-            if not batch and left <= 0:
+            if self._is_enough(batch, left):
                 break
             if batch and not had:
                 deadline = self._clock.monotonic() + limits.wait_s
         return batch
+
+    def _is_enough(self, batch: list[Record], left: float) -> bool:
+        """Nothing came in time, or all that the brokers had came: more would be waited for at the cost of what is here.
+
+        Under load the next batch fills while this one is worked on, and a backlog is never at its end.
+        """
+        return self._is_at_end() if batch else left <= 0
+
+    def _is_at_end(self) -> bool:
+        """Whether every partition has been read to the end that its last fetch told."""
+        ends = [(tp, self._consumer.highwater(tp)) for tp in self._consumer.assignment()]
+        return all(end is not None and self._position(tp) >= end for tp, end in ends)
+
+    def _position(self, tp: TopicPartition) -> int:
+        position: int | None = self._consumer.position(tp, timeout_ms=100)
+        return -1 if position is None else position
 
     def _fetch(self, batch: list[Record], limits: BatchLimits, octets: int, wait_s: float) -> int:
         room = limits.records - len(batch)

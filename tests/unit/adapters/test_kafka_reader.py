@@ -41,6 +41,7 @@ class ScriptedConsumer:
         self.waits: list[int] = []
         self.wanted: list[int] = []
         self.fail_committed = 0
+        self.end: int | None = 10
 
     def poll(self, wait_ms: int, max_records: int) -> dict[TopicPartition, list[Raw]]:
         self.waits.append(wait_ms)
@@ -72,7 +73,7 @@ class ScriptedConsumer:
         return 7
 
     def highwater(self, tp: TopicPartition) -> int | None:
-        return 10
+        return self.end
 
     def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         return dict.fromkeys(tps, 7)
@@ -130,6 +131,16 @@ def test_a_batch_is_cut_by_time_after_its_first_record() -> None:
     rig.gives(*raws(0, 1))
     assert rig.offsets() == [0]
     assert rig.clock.now < 1_001.0
+
+
+@pytest.mark.parametrize(("end", "waits"), [(7, False), (8, True), (None, True)])
+def test_a_batch_ends_at_the_end_of_the_log_without_waiting_for_more(end: int | None, waits: bool) -> None:
+    rig = Rig()
+    rig.consumer.end = end
+    rig.gives(*raws(0, 2))
+    started = rig.clock.now
+    assert rig.offsets() == [0, 1]
+    assert (rig.clock.now - started > WIDE.wait_s / 2) is waits
 
 
 def test_several_fetches_make_one_batch() -> None:
