@@ -32,44 +32,56 @@ def limiter(request: pytest.FixtureRequest) -> Iterator[RateLimiter]:
     store.close()
 
 
+def wait_of(limiter: RateLimiter, name: str, rate: Rate, now: float) -> float:
+    return limiter.take_token(name, rate, now).wait_s
+
+
 def bucket() -> str:
     return f"t:rate:{next(_serial)}"
 
 
 def test_a_full_bucket_gives_its_burst_and_then_its_rate(limiter: RateLimiter) -> None:
     name, rate = bucket(), Rate(per_s=2.0, burst=3)
-    assert [limiter.take_token(name, rate, NOW) for _ in range(3)] == [0.0] * 3
-    assert limiter.take_token(name, rate, NOW) == pytest.approx(0.5, abs=0.002)
-    assert limiter.take_token(name, rate, NOW + 0.25) == pytest.approx(0.25, abs=0.002)
-    assert limiter.take_token(name, rate, NOW + 0.501) == 0.0
-    assert limiter.take_token(name, rate, NOW + 0.502) > 0.0
+    assert [wait_of(limiter, name, rate, NOW) for _ in range(3)] == [0.0] * 3
+    assert wait_of(limiter, name, rate, NOW) == pytest.approx(0.5, abs=0.002)
+    assert wait_of(limiter, name, rate, NOW + 0.25) == pytest.approx(0.25, abs=0.002)
+    assert wait_of(limiter, name, rate, NOW + 0.501) == 0.0
+    assert wait_of(limiter, name, rate, NOW + 0.502) > 0.0
+
+
+def test_it_says_what_is_left(limiter: RateLimiter) -> None:
+    name, rate = bucket(), Rate(per_s=2.0, burst=3)
+    left = [limiter.take_token(name, rate, NOW).left for _ in range(4)]
+    assert left == pytest.approx([2.0, 1.0, 0.0, 0.0])
+    assert limiter.take_token(name, rate, NOW + 0.25).left == pytest.approx(0.5, abs=0.002)
+    assert limiter.take_token(name, rate, NOW + 10.0).left == pytest.approx(2.0)
 
 
 def test_a_bucket_holds_no_more_than_its_burst(limiter: RateLimiter) -> None:
     name, rate = bucket(), Rate(per_s=100.0, burst=2)
-    limiter.take_token(name, rate, NOW)
-    taken = [limiter.take_token(name, rate, NOW + 3600) for _ in range(5)]
+    wait_of(limiter, name, rate, NOW)
+    taken = [wait_of(limiter, name, rate, NOW + 3600) for _ in range(5)]
     assert [wait == 0.0 for wait in taken] == [True, True, False, False, False]
 
 
 def test_a_clock_that_goes_back_gains_nothing(limiter: RateLimiter) -> None:
     name, rate = bucket(), Rate(per_s=1.0, burst=1)
-    assert limiter.take_token(name, rate, NOW) == 0.0
+    assert wait_of(limiter, name, rate, NOW) == 0.0
     for back in (1.0, 100.0, 0.0):
-        assert limiter.take_token(name, rate, NOW - back) > 0.0
-    assert limiter.take_token(name, rate, NOW + 0.5) > 0.0
-    assert limiter.take_token(name, rate, NOW + 1.001) == 0.0
+        assert wait_of(limiter, name, rate, NOW - back) > 0.0
+    assert wait_of(limiter, name, rate, NOW + 0.5) > 0.0
+    assert wait_of(limiter, name, rate, NOW + 1.001) == 0.0
 
 
 def test_buckets_are_apart(limiter: RateLimiter) -> None:
     rate = Rate(per_s=0.01, burst=1)
-    assert [limiter.take_token(bucket(), rate, NOW) for _ in range(5)] == [0.0] * 5
+    assert [wait_of(limiter, bucket(), rate, NOW) for _ in range(5)] == [0.0] * 5
 
 
 def test_many_at_once_get_no_more_than_there_is(limiter: RateLimiter) -> None:
     name, rate = bucket(), Rate(per_s=0.001, burst=10)
     with ThreadPoolExecutor(16) as pool:
-        waits = list(pool.map(lambda _: limiter.take_token(name, rate, NOW), range(100)))
+        waits = list(pool.map(lambda _: wait_of(limiter, name, rate, NOW), range(100)))
     assert sum(wait == 0.0 for wait in waits) == 10
 
 
@@ -85,7 +97,7 @@ def test_over_any_time_no_more_go_than_the_rate_allows(
     name, rate, now, taken = bucket(), Rate(per_s=per_s, burst=burst), NOW, list[float]()
     for step in steps:
         now += step
-        if limiter.take_token(name, rate, now) == 0.0:
+        if wait_of(limiter, name, rate, now) == 0.0:
             taken.append(now)
     for first in range(len(taken)):
         for last in range(first, len(taken)):
@@ -95,12 +107,12 @@ def test_over_any_time_no_more_go_than_the_rate_allows(
 def test_who_waits_as_told_gets_a_token(limiter: RateLimiter) -> None:
     name, rate, now = bucket(), Rate(per_s=0.7, burst=1), NOW
     for _ in range(10):
-        now += limiter.take_token(name, rate, now)
+        now += wait_of(limiter, name, rate, now)
         now += 0.002
-    assert limiter.take_token(bucket(), rate, now) == 0.0
+    assert wait_of(limiter, bucket(), rate, now) == 0.0
     granted = 0
     for _ in range(10):
-        wait = limiter.take_token(name, rate, now)
+        wait = wait_of(limiter, name, rate, now)
         granted += wait == 0.0
         now += wait + 0.002
     assert granted >= 4
@@ -123,6 +135,6 @@ def test_a_foreign_value_is_left_alone(any_redis: CacheProcess) -> None:
     with pytest.raises(DependencyError, match="foreign-type"):
         store.take_token("t:rate:list", Rate(per_s=1.0, burst=1), NOW)
     assert client.type("t:rate:list") == b"list"
-    assert store.take_token("t:rate:text", Rate(per_s=1.0, burst=1), NOW) == 0.0
+    assert store.take_token("t:rate:text", Rate(per_s=1.0, burst=1), NOW).wait_s == 0.0
     store.close()
     client.close()

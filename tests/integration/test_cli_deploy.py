@@ -129,6 +129,35 @@ def test_topics_and_tagger_run_as_in_the_image(
     assert tagger.wait(30) == 0
 
 
+def test_the_alerter_runs_as_in_the_image_and_its_health_check_says_so(
+    services: dict[str, Any], image: Path, environment: dict[str, str]
+) -> None:
+    env = surroundings(image, environment | {"SHIRASE_ALERTER__METRICS_PORT": str(free_port())})
+    check = [sys.executable, *services["alerter"]["healthcheck"]["test"][2:]]
+    check[-1] = check[-1].replace("9480", env["SHIRASE_ALERTER__METRICS_PORT"])
+    subprocess.run(
+        call(image, *services["topics"]["command"]), env=env, cwd=image, check=True, timeout=60, capture_output=True
+    )
+    assert subprocess.run(check, capture_output=True, timeout=10, check=False).returncode != 0
+    process = subprocess.Popen(
+        call(image, *services["alerter"]["command"]),
+        env=env,
+        cwd=image,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + WITHIN_S
+        while subprocess.run(check, capture_output=True, timeout=10, check=False).returncode:
+            assert process.poll() is None, "the alerter ended"
+            assert time.monotonic() < deadline, "the alerter was never healthy"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_without_a_checkout_the_settings_are_those_in_the_package(image: Path) -> None:
     done = subprocess.run(
         call(image, "config", "check", "--json"),

@@ -88,15 +88,15 @@ def test_everything_is_accounted_for_twice_in_a_row(tmp_path: Path) -> None:
         demo = Demo(tmp_path / turn, "--json")
         facts = demo.facts()
         assert facts["adds_up"]
-        assert (facts["fed"], facts["dead_lettered"], facts["filtered"]) == (46, 5, 1)
-        assert facts["tagged"] == len(facts["events"]) == 40
+        assert (facts["fed"], facts["dead_lettered"], facts["filtered"]) == (60, 5, 1)
+        assert facts["tagged"] == len(facts["events"]) == 54
         assert demo.left_behind() == []
 
 
 def test_two_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     both = [Demo(tmp_path / name, "--json") for name in ("one", "two")]
     facts = [demo.facts() for demo in both]
-    assert [found["tagged"] for found in facts] == [40, 40]
+    assert [found["tagged"] for found in facts] == [54, 54]
     assert facts[0]["metrics_url"] != facts[1]["metrics_url"]
     assert [demo.left_behind() for demo in both] == [[], []]
 
@@ -110,7 +110,8 @@ def facts() -> dict[str, Any]:
 
 def test_files_are_read_as_the_stream_is(facts: dict[str, Any]) -> None:
     program = Program({"SHIRASE_FILTER__EXCLUDE_SOURCES": '["Sponsored Posts"]'})
-    lines = program("tag", CONFIG / "demo/news.jsonl", CONFIG / "demo/reports.jsonl").lines()
+    files = ("news.jsonl", "reports.jsonl", "stories.jsonl")
+    lines = program("tag", *(CONFIG / "demo" / name for name in files)).lines()
     events = [msgspec.json.decode(line, type=TaggedEvent) for line in lines]
     assert [event_row(event) for event in sorted(events, key=lambda event: event.item.id)] == facts["events"]
 
@@ -133,9 +134,20 @@ def test_the_reading_and_the_lookups_are_real(facts: dict[str, Any]) -> None:
     }
 
 
+def test_stories_alert_once_and_once_more_when_they_are_corroborated(facts: dict[str, Any]) -> None:
+    alerts = facts["alerts"]
+    grid = [alert["reason"] for alert in alerts if "MirrorFace" in alert["attackers"]]
+    assert sorted(grid) == ["corroborated", "new-story"]  # five outlets, two of them independent
+    hospital = [alert for alert in alerts if alert["watch"] == "kp" and "Andariel" in alert["attackers"]]
+    assert sorted(alert["reason"] for alert in hospital) == ["corroborated", "new-story"]
+    assert len({alert["title"] for alert in hospital}) == 1  # Japanese and English are one story
+    (surge,) = [alert for alert in alerts if alert["reason"] == "surge"]
+    assert (surge["watch"], surge["reports"]) == ("attacker:KP", "6 in 3 h, usual 0.5")
+
+
 def test_away_from_a_terminal_it_prints_plain_lines(tmp_path: Path) -> None:
     out = Demo(tmp_path / "demo").finish()
-    assert "46 consumed = 40 tagged + 5 dead-lettered + 1 filtered: nothing lost." in out
+    assert "60 consumed = 54 tagged + 5 dead-lettered + 1 filtered: nothing lost." in out
     assert "\x1b" not in out
     assert not set(out) & set("│┃━")
     assert re.search(r"from http://127\.0\.0\.1:\d+/metrics", out)
@@ -147,7 +159,7 @@ def test_kept_it_answers_until_told_to_end(running: Demo) -> None:
     while not lines or "Running until Ctrl-C" not in lines[-1]:
         lines.append(running.process.stdout.readline())
         assert lines[-1], running.process.stderr
-    rest = [running.process.stdout.readline() for _ in range(8)]
+    rest = [running.process.stdout.readline() for _ in range(10)]
     where = dict(line.rstrip("\n").split("\t") for line in rest)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(where["metrics"].replace("/metrics", "/readyz"), timeout=10) as answer:
@@ -180,13 +192,13 @@ def test_killed_outright_it_leaves_no_worker_behind(running: Demo) -> None:
     assert running.process.stdout is not None
     while "Running until Ctrl-C" not in running.process.stdout.readline():
         assert running.process.poll() is None
-    assert len(workers_of(running)) == 1
+    assert len(workers_of(running)) == 2
     running.process.kill()
     deadline = time.monotonic() + 40
     while workers_of(running):
-        assert time.monotonic() < deadline, "the worker goes on without the demo"
+        assert time.monotonic() < deadline, "a worker goes on without the demo"
         time.sleep(0.2)
 
 
 def workers_of(demo: Demo) -> list[str]:
-    return [command for command in processes_of(demo.folder).values() if "run tagger" in command]
+    return [command for command in processes_of(demo.folder).values() if re.search("run (tagger|alerter)", command)]

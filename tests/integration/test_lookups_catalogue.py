@@ -10,9 +10,19 @@ from typing import Any
 import pytest
 
 from tests.support.lookup_server import ProviderServer, hang, reply, send
-from tests.support.lookups import FakeClock, build, lookup_settings, request_for, row_for, statuses, wait_for
+from tests.support.lookups import (
+    FakeClock,
+    RecordingTelemetry,
+    build,
+    lookup_settings,
+    request_for,
+    row_for,
+    statuses,
+    wait_for,
+)
 from workers.adapters.http_catalogue import HttpCatalogueProvider
 from workers.enrich import CachedEnricher
+from workers.enrich.breaker import BreakerPolicy, BreakerState, Gate
 from workers.errors import DependencyError
 from workers.model import Tlp
 from workers.settings import HttpSettings
@@ -79,7 +89,9 @@ class World:
             "tlp_ceiling": "RED",
             "deadline_ms": 2000,
         }
-        self.provider = HttpCatalogueProvider(lookup_settings(**self.row), HTTP, self.clock, None)
+        self.telemetry = RecordingTelemetry()
+        gate = Gate("cisa-kev", BreakerPolicy(failures=2, open_s=5.0), self.clock, self.telemetry)
+        self.provider = HttpCatalogueProvider(lookup_settings(**self.row), HTTP, self.clock, None, gate)
 
     def fetch(self, *keys: str, timeout_s: float = 2.0) -> dict[str, Any]:
         return {key: answer.value for key, answer in self.provider.fetch(keys, timeout_s).items()}
@@ -176,6 +188,24 @@ def test_it_obeys_retry_after(world: World) -> None:
     world.server.behaviour = world.kev
     world.clock.advance(2)
     assert world.fetch("CVE-1")["CVE-1"] is not None
+
+
+def test_its_breaker_shows_how_its_fetches_go(world: World) -> None:
+    def state() -> float:
+        return world.telemetry.values["breaker_state", "cisa-kev"]
+
+    assert state() == BreakerState.CLOSED
+    world.server.behaviour = reply(500)
+    for failures in (1, 2):
+        with pytest.raises(DependencyError, match="no-catalogue"):
+            world.fetch("CVE-1")
+        world.settle()
+        assert state() == (BreakerState.CLOSED if failures == 1 else BreakerState.OPEN)
+        world.clock.advance(61)
+    world.server.behaviour = world.kev
+    assert world.fetch("CVE-1")["CVE-1"] is not None
+    world.settle()
+    assert state() == BreakerState.CLOSED
 
 
 def test_past_its_hard_time_to_live_it_is_believed_no_more(world: World) -> None:

@@ -215,6 +215,40 @@ CASES = (
             "tags": ["exe"],
         },
         unknown={"query_status": "no_result", "data": "Your search did not yield any results"},
+        types=("domain-name", "url", "file-hash-md5", "file-hash-sha256"),
+    ),
+    Case(
+        provider="threatfox",
+        types=("ipv4-addr",),
+        key="203.0.113.7",
+        answer={
+            "query_status": "ok",
+            "data": [
+                {"id": "1", "ioc": "203.0.113.77:80", "ioc_type": "ip:port", "malware_printable": "Another"},
+                {
+                    "id": "2",
+                    "ioc": "203.0.113.7:443",
+                    "threat_type": "botnet_cc",
+                    "ioc_type": "ip:port",
+                    "malware": "win.cobalt_strike",
+                    "malware_printable": "Cobalt Strike",
+                    "confidence_level": 100,
+                    "first_seen": "2026-01-08 13:36:27 UTC",
+                    "last_seen": None,
+                    "tags": None,
+                },
+            ],
+        },
+        value={
+            "ioc": "203.0.113.7:443",
+            "threat": "botnet_cc",
+            "malware": "Cobalt Strike",
+            "confidence": 100.0,
+            "first_seen": "2026-01-08 13:36:27 UTC",
+            "last_seen": None,
+            "tags": [],
+        },
+        unknown={"query_status": "ok", "data": [{"id": "1", "ioc": "203.0.113.77:80", "malware_printable": "Another"}]},
     ),
     Case(
         provider="malwarebazaar",
@@ -278,6 +312,49 @@ CASES = (
             }
         },
         value={"malicious": 3, "suspicious": 1, "harmless": 60, "undetected": 20, "reputation": -7},
+        unknown={"error": {"code": "NotFoundError", "message": "…"}},
+        unknown_status=404,
+    ),
+    Case(
+        provider="virustotal",
+        types=("url",),
+        key="http://evil.example/a?b=ÿ",
+        answer={
+            "data": {
+                "type": "url",
+                "id": "0f115db062b7c0dd030b16878c99dea5c354b49dc37b38eb8846179c7783e9d7",
+                "attributes": {
+                    "last_analysis_stats": VT_STATS,
+                    "reputation": -7,
+                    "title": "Sign in",
+                    "last_final_url": "http://evil.example/b",
+                },
+            }
+        },
+        value={
+            "malicious": 3,
+            "suspicious": 1,
+            "harmless": 60,
+            "undetected": 20,
+            "reputation": -7,
+            "title": "Sign in",
+            "final_url": "http://evil.example/b",
+        },
+        unknown={"error": {"code": "NotFoundError", "message": "…"}},
+        unknown_status=404,
+    ),
+    Case(
+        provider="virustotal",
+        types=("ipv4-addr", "ipv6-addr"),
+        key="2001:db8::7",
+        answer={
+            "data": {
+                "type": "ip_address",
+                "id": "2001:db8::7",
+                "attributes": {"last_analysis_stats": VT_STATS, "reputation": 0, "country": "JP"},
+            }
+        },
+        value={"malicious": 3, "suspicious": 1, "harmless": 60, "undetected": 20, "reputation": 0},
         unknown={"error": {"code": "NotFoundError", "message": "…"}},
         unknown_status=404,
     ),
@@ -478,15 +555,23 @@ def test_how_they_are_asked(shipped: tuple[LookupSettings, ...], server: Provide
     assert (path, headers["Auth-Key"], form) == ("/v1/url/", "s3cret", {"url": ["http://evil.example/x?a=1&b=2"]})
     _, _, form = asked("urlhaus-domain-name", shipped, server)
     assert form == {"host": ["evil.example"]}
-    path, headers, document = asked("threatfox-", shipped, server)
+    path, headers, document = asked("threatfox-domain-name", shipped, server)
     assert (path, headers["Auth-Key"]) == ("/api/v1/", "s3cret")
     assert document == {"query": "search_ioc", "search_term": "evil.example", "exact_match": True}
+    _, _, document = asked("threatfox-ipv4-addr", shipped, server)
+    assert document == {"query": "search_ioc", "search_term": "203.0.113.7"}
     _, _, form = asked("malwarebazaar-", shipped, server)
     assert form == {"query": ["get_info"], "hash": [HASH]}
     path, headers, _ = asked("greynoise-community-", shipped, server)
     assert (path, headers["key"]) == ("/v3/community/192.0.2.7", "s3cret")
     path, headers, _ = asked("virustotal-domain-name", shipped, server)
     assert (path, headers["x-apikey"]) == ("/api/v3/domains/evil.example", "s3cret")
+    path, _, _ = asked("virustotal-url", shipped, server)
+    assert path == "/api/v3/urls/aHR0cDovL2V2aWwuZXhhbXBsZS9hP2I9w78"
+    path, _, _ = asked("virustotal-ipv4-addr", shipped, server)
+    assert path == "/api/v3/ip_addresses/2001%3Adb8%3A%3A7"
+    path, _, _ = asked("virustotal-file-hash-md5", shipped, server)
+    assert path == f"/api/v3/files/{HASH}"
     path, headers, document = asked("misp-", shipped, server)
     assert (path, headers["Authorization"]) == ("/attributes/restSearch", "s3cret")
     assert (document["returnFormat"], document["value"]) == ("json", ["evil.example"])
@@ -494,6 +579,15 @@ def test_how_they_are_asked(shipped: tuple[LookupSettings, ...], server: Provide
     assert (path, headers["Authorization"]) == ("/graphql", "Bearer s3cret")
     assert document["variables"] == {"values": ["evil.example"]}
     assert "stixCyberObservables" in document["query"]
+
+
+def test_a_wrong_key_at_nvd_is_a_failure(shipped: tuple[LookupSettings, ...], server: ProviderServer) -> None:
+    """It says 404 to a key that it does not take, and 200 with an empty list about a CVE that it does not have."""
+    provider = provider_for(CASES[NAMES.index("nvd-")], shipped, server)
+    server.behaviour = reply(404, b"", message="Invalid apiKey.")
+    with pytest.raises(DependencyError, match="http-404"):
+        provider.fetch(["CVE-2026-1234"], 2.0)
+    provider.close()
 
 
 def test_a_key_cannot_leave_its_place_in_the_path(shipped: tuple[LookupSettings, ...], server: ProviderServer) -> None:

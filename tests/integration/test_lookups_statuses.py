@@ -28,6 +28,7 @@ ACTOR = SimpleNamespace(
     kind="state",
     targets=(),
     sectors=(),
+    tools=(),
     refs=(),
 )
 KNOWLEDGE: Any = SimpleNamespace(actors={"u1": ACTOR}, techniques={})

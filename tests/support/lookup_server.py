@@ -18,6 +18,7 @@ __all__ = [
     "drip_body",
     "drip_headers",
     "epss",
+    "half_open",
     "hang",
     "no_http",
     "reply",
@@ -158,6 +159,15 @@ def stall(handler: BaseHTTPRequestHandler, server: ProviderServer) -> None:
     handler.send_header("Content-Length", "100")
     handler.end_headers()
     handler.wfile.write(b"{")
+    handler.wfile.flush()
+    server.closing.wait(20)
+
+
+def half_open(handler: BaseHTTPRequestHandler, server: ProviderServer) -> None:
+    """A head that promises an answer, and then nothing: the connection stays open, as if the other end were gone."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
     handler.wfile.flush()
     server.closing.wait(20)
 

@@ -4,7 +4,7 @@ The catalogue is fetched in the background, never by who asks: with a conditiona
 `If-Modified-Since`), so that an unchanged one costs a few hundred bytes. A new one is read and checked as a whole and
 then put in the place of the old in one step; one that is broken, empty or of another shape changes nothing. It is
 renewed `soft_ttl_s` after it was last known to be current, and no longer served `hard_ttl_s` after. Nobody learns what
-was looked up.
+was looked up. The catalogue's breaker shows how its fetches go, and spaces them where they fail.
 
 Written for CISA's Known Exploited Vulnerabilities: {"vulnerabilities": [{"cveID": ..., "dateAdded": ..., "dueDate": ...,
 "knownRansomwareCampaignUse": ...}]}, https://www.cisa.gov/known-exploited-vulnerabilities-catalog .
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -24,11 +24,27 @@ from workers.errors import DependencyError
 from workers.ports import Clock, ProviderAnswer
 from workers.settings import EntryReader, HttpSettings, LookupSettings, resolve
 
-__all__ = ["HttpCatalogueProvider"]
+__all__ = ["CallGate", "HttpCatalogueProvider"]
 
 NOT_MODIFIED = 304
 RETRY_S = 60.0
 MOST_TIMES_LONGER_S = 3600.0
+
+
+class CallGate(Protocol):
+    """Says whether a dependency may be called now. Whoever is told so calls, and reports how it went."""
+
+    def allows(self) -> bool:
+        """Whether the caller may call now; if so it must report."""
+        ...
+
+    def succeeded(self) -> None:
+        """Report an answer."""
+        ...
+
+    def failed(self, retry_after: float | None = None) -> None:
+        """Report a failure. `retry_after`: for how many seconds the dependency wants to be left alone."""
+        ...
 
 
 class _Catalogue(Struct, frozen=True):
@@ -42,10 +58,13 @@ class _Catalogue(Struct, frozen=True):
 class HttpCatalogueProvider:
     """See `workers.ports.LookupProvider`. Answers from memory; for several threads."""
 
-    def __init__(self, row: LookupSettings, http: HttpSettings, clock: Clock, secret: str | None) -> None:
+    def __init__(
+        self, row: LookupSettings, http: HttpSettings, clock: Clock, secret: str | None, gate: CallGate
+    ) -> None:
         """Opens no connection. `row.endpoint` and `row.key` must be given."""
         self._row = row
         self._clock = clock
+        self._gate = gate
         self._caller = HttpCaller(row, http, clock, secret)
         self._entry = EntryReader(row)
         self._catalogue: _Catalogue | None = None
@@ -89,7 +108,7 @@ class HttpCatalogueProvider:
                 return self._refreshing
             now, catalogue = self._clock.wall(), self._catalogue
             is_fresh = catalogue is not None and now < catalogue.known_at + self._row.soft_ttl_s
-            if is_fresh or now < self._not_before:
+            if is_fresh or now < self._not_before or not self._gate.allows():
                 return None
             self._refreshing = Event()
             self._not_before = now + RETRY_S
@@ -100,8 +119,11 @@ class HttpCatalogueProvider:
         try:
             self._catalogue = self._fetched(self._catalogue)
         except DependencyError as error:
+            self._gate.failed(error.retry_after)
             wait = min(error.retry_after or 0.0, MOST_TIMES_LONGER_S)
             self._not_before = self._clock.wall() + max(RETRY_S, wait)
+        else:
+            self._gate.succeeded()
         finally:
             with self._lock:
                 self._refreshing = None

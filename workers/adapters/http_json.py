@@ -1,6 +1,6 @@
 """A lookup provider that speaks JSON over HTTP, described by its row in `lookups.toml` alone (requests).
 
-What a row can say: GET with the keys in the query or in the path; POST with them in a JSON document (at a member or,
+What a row can say: GET with the keys in the query or in the path (as they are, or in base64url without padding); POST with them in a JSON document (at a member or,
 for GraphQL and the like, at a JSON pointer into it) or in a form; constants beside them; one key a call or many; where
 the entries, their keys and their values stand; a member that says how the question went. Any answer of another shape is
 a DependencyError with a short code, never "not found". How the call is bounded: `http_call`.
@@ -11,6 +11,7 @@ The shipped rows name the page of each provider's interface; the first was EPSS 
 
 from __future__ import annotations
 
+import base64
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -84,7 +85,8 @@ class _Questions:
         if row.method == "POST":
             return endpoint, self._body(keys)
         if row.parameter is None:
-            endpoint = endpoint.replace("{key}", quote(keys[0], safe=""))
+            endpoint = endpoint.replace("{key}", quote(keys[0].encode("utf-8", "surrogatepass"), safe=""))
+            endpoint = endpoint.replace("{key:base64url}", _base64url(keys[0]))
             return endpoint, {"params": row.constants} if row.constants else {}
         return endpoint, {"params": row.constants | {row.parameter: row.separator.join(keys)}}
 
@@ -100,6 +102,11 @@ class _Questions:
         else:
             self._place.set(document, value)
         return {"data": msgspec.json.encode(document), "headers": {"Content-Type": "application/json"}}
+
+
+def _base64url(text: str) -> str:
+    """RFC 4648, 5, without the padding."""
+    return base64.urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).rstrip(b"=").decode("ascii")
 
 
 def _place_of(parameter: str) -> JsonPointer | None:
@@ -166,6 +173,12 @@ class _AnswerReader:
             key = resolve(row, pointer)
             if not isinstance(key, str):
                 raise _UnreadableError("wrong-shape")
-            if (name := asked.get(key.casefold())) is not None and name not in found:
+            name = asked.get(self._named(key))
+            if name is not None and name not in found:
                 found[name] = self._entry.value(row)
         return found
+
+    def _named(self, key: str) -> str:
+        """The key of an entry as it is compared: without case and, where the row matches hosts, without a port."""
+        folded = key.casefold()
+        return folded.rpartition(":")[0] or folded if self._row.key_match == "host" else folded

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
 from workers.telemetry import METRICS, MetricSpec
@@ -16,11 +17,17 @@ _PREFIX = "shirase"
 
 
 class PrometheusTelemetry:
-    """Counts into Prometheus metrics. Children are bound once per set of labels and found in a dictionary after that."""
+    """Counts into Prometheus metrics. Children are bound once per set of labels and found in a dictionary after that.
+
+    A metric stands on the page from its first use on: what a process never counts must not read as zero there. Beside ours
+    stand the process's own: memory, processor time, open files, start.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=True)
-        self._families = {name: _family(spec, self._registry) for name, spec in METRICS.items()}
+        ProcessCollector(registry=self._registry)
+        self._families: dict[str, Any] = {}
+        self._registering = Lock()  # the lookups count from threads of their own
         self._children: dict[tuple[str, ...], Any] = {}
 
     def add(self, metric: str, amount: float, *labels: str) -> None:
@@ -43,10 +50,17 @@ class PrometheusTelemetry:
         key = (metric, *labels)
         child = self._children.get(key)
         if child is None:
-            family = self._families[metric]
+            family = self._family(metric)
             child = family.labels(*labels) if METRICS[metric].labels else _without_labels(family, metric, labels)
             self._children[key] = child
         return child
+
+    def _family(self, metric: str) -> Any:
+        with self._registering:
+            family = self._families.get(metric)
+            if family is None:
+                family = self._families[metric] = _family(METRICS[metric], self._registry)
+            return family
 
 
 def _family(spec: MetricSpec, registry: CollectorRegistry) -> Any:

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from workers.errors import ConfigError, DependencyError
-from workers.ports import CacheEntry, Rate
+from workers.ports import CacheEntry, Rate, Token
 from workers.settings import RedisSettings
 
 __all__ = ["RedisCacheStore", "build_client", "translated"]
@@ -26,7 +26,7 @@ _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del
 _BUCKET_SCRIPT = """
 local per_ms, burst, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local kept = redis.pcall('get', KEYS[1])
-if type(kept) == 'table' and kept.err then return -1 end
+if type(kept) == 'table' and kept.err then return {-1, '0'} end
 local tokens, at = burst, now
 if kept then
   local t, a = string.match(kept, '^([^:]+):([^:]+)$')
@@ -39,7 +39,7 @@ end
 local wait = 0
 if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) / per_ms) end
 redis.call('set', KEYS[1], string.format('%.9f:%.3f', tokens, at), 'px', math.ceil(burst / per_ms) + 1000)
-return wait
+return {wait, string.format('%.9f', tokens)}
 """
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.TimeoutError, "timeout"),
@@ -103,13 +103,15 @@ class RedisCacheStore:
             pipe.eval(_RELEASE, 1, key, token)
         return [_checked(answer) == 1 for answer in self._run(pipe)]
 
-    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float:
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> Token:
         """See `workers.ports.RateLimiter`. In one step, on the server."""
         with translated():
-            wait = self._client.eval(_BUCKET_SCRIPT, 1, bucket, rate.per_s / 1000, rate.burst, f"{now_s * 1000:.3f}")
-        if wait < 0:
+            wait_ms, left = self._client.eval(
+                _BUCKET_SCRIPT, 1, bucket, rate.per_s / 1000, rate.burst, f"{now_s * 1000:.3f}"
+            )
+        if wait_ms < 0:
             raise DependencyError("redis", "foreign-type")
-        return float(wait) / 1000
+        return Token(float(wait_ms) / 1000, float(left))
 
     def close(self) -> None:
         """Close the pool's connections."""

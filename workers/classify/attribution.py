@@ -22,7 +22,8 @@ _SPELLINGS_MOST = 12
 _ORGANS = frozenset(("ORG", "ORGO"))
 _RANSOMWARE = " ransomware"
 _SPONSOR = 0.88
-_STATE_WORDS = ("state", "government", "military", "intelligence", "国家", "政府", "軍")
+_NEXUS = ("nexus.branch", "nexus.anonymous", "nexus.actor", "ja.of.actor", "ja.nexus.actor")
+_SURER: tuple[ActorKind, ...] = ("state", "state-linked")
 
 
 class Blame(Struct):
@@ -37,9 +38,10 @@ class Blame(Struct):
     groups: list[tuple[FoundGroup, FieldText]] = field(default_factory=list)
     target: float = 0.0
     denied: float = 0.0
-    state: bool = False
+    kinds: set[ActorKind] = field(default_factory=set)
     sentences: set[int] = field(default_factory=set)
     places: set[tuple[int, int]] = field(default_factory=set)
+    passing: set[tuple[int, int]] = field(default_factory=set)
 
     def add_mention(self, mention: Mention, strength: float) -> None:
         """One more reading, of a mention that acts."""
@@ -73,14 +75,13 @@ def blame_countries(countries: Sequence[tuple[str, Mention]]) -> dict[str, Blame
             blame.add_mention(mention, mention.strength)
             if mention.token.surface.cls in _ORGANS:
                 blame.organs.setdefault(mention.token.surface.text, mention)
-                blame.state = True
-            blame.state = blame.state or any(
-                word in mention.text.folded[mention.start : mention.end] for word in _STATE_WORDS
-            )
+            blame.kinds.add(mention.kind)
         elif mention.role == "target":
             blame.target = max(blame.target, mention.strength)
         elif mention.role == "denied":
             blame.denied = max(blame.denied, mention.strength)
+        elif not mention.role:  # named and no more: what its clause tells of aims is told of it all the same
+            blame.passing.add((mention.sentence, mention.token.start))
     return found
 
 
@@ -113,7 +114,7 @@ def blame_actors(found: dict[str, Blame], actors: Mapping[str, ActorEntry], ment
         if mention.role != "attacker":
             continue
         _, country, _ = match_actor(actors, mention, 0.0)
-        country = country or _settled(actors, mention, found)
+        country = country or _settled(actors, mention, found) or _named_with(mention, found)
         if country:
             blame = found.setdefault(country, Blame(country))
             blame.add_mention(mention, min(mention.strength, _SPONSOR))
@@ -132,6 +133,21 @@ def _settled(actors: Mapping[str, ActorEntry], mention: Mention, found: Mapping[
     possible = {actors[key].country for key in mention.token.surface.actors if key in actors}
     blamed = [code for code in possible if code and code in found and found[code].strengths]
     return blamed[0] if len(blamed) == 1 else None
+
+
+def _named_with(mention: Mention, found: Mapping[str, Blame]) -> str | None:
+    """The country that the same words give a group without a known home: "the Chilean branch of Anonymous"."""
+    name, start, end = mention.text.name, mention.token.start, mention.token.end
+    for code, blame in found.items():
+        for evidence in blame.evidence:
+            if (
+                evidence.rule.startswith(_NEXUS)
+                and evidence.field == name
+                and evidence.start <= start
+                and end <= evidence.end
+            ):
+                return code
+    return None
 
 
 def attackers_of(
@@ -229,4 +245,4 @@ def _kind(blame: Blame, kinds: Sequence[ActorKind]) -> ActorKind:
         return known[0]
     if blame.country is None:
         return "non-state" if blame.groups else "unknown"
-    return "state" if blame.state else "unknown"
+    return next((kind for kind in _SURER if kind in blame.kinds), "unknown")

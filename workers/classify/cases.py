@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from workers.classify.scoring import ATTACKER_THRESHOLD
 from workers.errors import ConfigError
+from workers.knowledge import ActorKind
 from workers.knowledge.spelling import squash
 from workers.model import ActorMatch, Analysis, Attacker, ObjectiveId, RawItem
 
@@ -33,6 +34,7 @@ class WantedAttacker(Struct, frozen=True, forbid_unknown_fields=True):
     actor: str | None = None
     stance: Literal["asserted", "suspected"] | None = None
     rank: Literal["primary", "secondary"] | None = None
+    kind: ActorKind | None = None
 
     def __str__(self) -> str:
         return self.country or self.actor or "?"
@@ -197,6 +199,8 @@ def _details(wanted: WantedAttacker, found: Attacker) -> Iterator[Fault]:
         yield Fault("stance", f"{wanted} is {found.stance}, not {wanted.stance}")
     if wanted.rank and wanted.rank != found.rank:
         yield Fault("rank", f"{wanted} is {found.rank}, not {wanted.rank}")
+    if wanted.kind and wanted.kind != found.kind:
+        yield Fault("kind", f"{wanted} is {found.kind}, not {wanted.kind}")
 
 
 def _other_tags(case: Case, analysis: Analysis) -> Iterator[Fault]:

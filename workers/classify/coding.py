@@ -9,11 +9,11 @@ from msgspec import Struct
 from workers.classify.scanner import Sentence, Token
 from workers.classify.text import FieldText
 
-__all__ = ["Coded", "Coder"]
+__all__ = ["KANJI_PER_WORD", "TOKENS_MOST", "Coded", "Coder"]
 
 _STRIP = "\"'()[]{}:;,.!?“”‘’«»…*"
-_TOKENS_MOST = 400
-_KANJI_PER_WORD = 4
+TOKENS_MOST = 400
+KANJI_PER_WORD = 4
 _REMEMBERED_MOST = 40_000
 _WORD_LONGEST = 24
 
@@ -59,7 +59,7 @@ class Coder:
             coded.starts.append(token.start)
             coded.ends.append(position)
             coded.owners.append(token)
-            if len(coded.letters) > _TOKENS_MOST:
+            if len(coded.letters) > TOKENS_MOST:
                 break
         else:
             gap(coded, field, position, sentence.end)
@@ -129,7 +129,7 @@ class Coder:
         if text.isascii():
             self._gap(coded, field, start, end)
             return
-        for _ in range((len(text) + _KANJI_PER_WORD - 1) // _KANJI_PER_WORD):
+        for _ in range((len(text) + KANJI_PER_WORD - 1) // KANJI_PER_WORD):
             coded.put(self._other, start, end, None)
 
 

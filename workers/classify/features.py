@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
+from workers.classify.forms import MARK_FEATURE
 from workers.classify.mentions import quote
 from workers.classify.observables import ObservableFinder
-from workers.classify.scanner import Sentence
+from workers.classify.scanner import Sentence, Token
 from workers.classify.text import FieldText
 from workers.knowledge import Knowledge
 from workers.model import Evidence, Indicator, Malware, Technique, Vulnerability
@@ -16,6 +17,7 @@ from workers.model import Evidence, Indicator, Malware, Technique, Vulnerability
 __all__ = ["Features", "collect_features"]
 
 _EVIDENCE_MOST = 6
+_WORD_BEHIND = 16
 
 
 class Features(Struct):
@@ -37,9 +39,9 @@ def collect_features(
     families: dict[str, list[Evidence]] = {}
     described: dict[str, list[Evidence]] = {}
     for text, sentence in sentences:
-        for token in sentence.meanings:
+        for token in sentence.meanings if sentence.marks & MARK_FEATURE else ():
             surface = token.surface
-            if surface.malware:
+            if surface.malware and _is_family(knowledge, text, token):
                 _note(families, surface.malware, text, (token.start, token.end), "lexicon.malware")
             for identifier in surface.techniques:
                 _note(described, identifier, text, (token.start, token.end), "lexicon.technique")
@@ -49,6 +51,16 @@ def collect_features(
         vulnerabilities=_first_by_id([found for text in fields for found in finder.vulnerabilities(text)]),
         indicators=_indicators(finder, fields),
     )
+
+
+def _is_family(knowledge: Knowledge, text: FieldText, token: Token) -> bool:
+    """Whether the name stands for software here: not where it is a country's, nor an actor's unless a word behind it says so."""
+    if token.surface.cls == "MALW" or knowledge.malware[token.surface.malware].brand:
+        return True
+    if token.surface.cls != "ACTOR":
+        return not token.surface.country
+    following = text.folded[token.end : token.end + _WORD_BEHIND].lstrip(" 「」")
+    return following.startswith(knowledge.compiled.family_words)
 
 
 def _note(found: dict[str, list[Evidence]], key: str, text: FieldText, span: tuple[int, int], rule: str) -> None:

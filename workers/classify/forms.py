@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from workers.knowledge import Surface
 
@@ -10,9 +13,13 @@ __all__ = [
     "GEO",
     "INCIDENT",
     "MARK_ADVISORY",
+    "MARK_AIM",
+    "MARK_FEATURE",
     "MARK_GROUP",
     "MARK_HACKER",
     "MARK_INCIDENT",
+    "MARK_NAMED",
+    "MARK_PLACED",
     "NAMED",
     "SORT_ABBREVIATION",
     "SORT_BREAK",
@@ -21,6 +28,7 @@ __all__ = [
     "SORT_NAME",
     "WORD",
     "Form",
+    "bare_form",
     "form_of",
 ]
 
@@ -49,6 +57,8 @@ INCIDENT = frozenset(
 )
 # What the tokens of a sentence say of its setting, one bit each.
 MARK_INCIDENT, MARK_ADVISORY, MARK_GROUP, MARK_HACKER = 1, 2, 4, 8
+# And whether a country, an actor or a family is named; a country or an actor; an aim; a technique or a family.
+MARK_NAMED, MARK_PLACED, MARK_AIM, MARK_FEATURE = 16, 32, 64, 128
 _MARKS = dict.fromkeys(INCIDENT, MARK_INCIDENT) | {
     "ADVISORY": MARK_ADVISORY,
     "GROUP": MARK_GROUP,
@@ -86,14 +96,28 @@ def _sort(surface: Surface) -> int:
     return {"SKIPPED": SORT_DROPPED, "ABBR": SORT_ABBREVIATION, "BREAK": SORT_BREAK}.get(surface.cls, plain)
 
 
+def _told(surface: Surface, sort: int) -> int:
+    marks = MARK_NAMED * (sort > SORT_MEANING) | MARK_PLACED * (sort > SORT_FAMILY)
+    return marks | MARK_AIM * bool(surface.objectives) | MARK_FEATURE * bool(surface.malware or surface.techniques)
+
+
 def form_of(surface: Surface) -> Form:
     """What the scanner asks of a surface, worked out once."""
+    sort = _sort(surface)
     return Form(
         surface,
         opens=surface.text[0] in WORD,
         closes=surface.text[-1] in WORD,
         spaced=" " in surface.text,
         plain=not (surface.case or surface.guard or surface.cls in NAMED),
-        sort=_sort(surface),
-        marks=_MARKS.get(surface.cls, 0),
+        sort=sort,
+        marks=_MARKS.get(surface.cls, 0) | _told(surface, sort),
     )
+
+
+def bare_form(surface: Surface, words: Mapping[str, str]) -> Form | None:
+    """What a form still says where it does not hold as a family's or an actor's name: "wiper", "quantum", "steel"."""
+    if surface.cls not in {"ACTOR", "MALW"} or not (surface.sectors or surface.objectives or surface.techniques):
+        return None
+    cls = words.get(surface.text) or ("SECT" if surface.sectors else "OBJ")
+    return form_of(replace(surface, cls=cls, country="", actors=(), malware="", case=0, exact=(), guard=""))

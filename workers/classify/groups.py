@@ -13,7 +13,7 @@ from workers.classify.text import FieldText
 
 __all__ = ["Designators", "FoundGroup", "find_groups"]
 
-_STRIP = "\"'()[]{}:;,.!?“”‘’«»"
+_STRIP = "\"'()[]{}:;,.!?“”‘’«»「」『』"
 _TAILS = frozenset(
     (
         "team",
@@ -42,6 +42,17 @@ _NOT_NAMES = frozenset((
     "white-hat", "social", "network", "phishing", "botnet", "ddos-for-hire", "recent", "use", "shift", "proofpoint", "eset", "usb", "advance", "ir", "la", "no", "not", "all", "most", "more",
 ))  # fmt: skip
 _LONGEST = 48
+# Last words that make a name of a nation's adjective: "the Nigerian Cyber Army" is a name, "Turkish hackers" is none.
+_ENSIGNS = frozenset(
+    ("army", "cyberarmy", "team", "troops", "force", "squad", "crew", "soldiers", "warriors", "command")
+)
+_ENSIGN_RULE = "group.ensign"
+_CALLED_RULE = "group.called"
+_QUOTED_RULES = frozenset(("ja.group.called", "group.called.quoted"))
+_RANSOMWARE_RULE = "group.ransomware"
+_CLOSING = {"“": "”", "‘": "’", "«": "»", "「": "」", "『": "』"}
+_ENDS = ",;:.!?)"
+_QUOTES = "\"'“‘«「『"
 _DIGITS = "0123456789"
 _ADJECTIVES = (
     "-tracked",
@@ -61,7 +72,16 @@ _ADJECTIVES = (
 )
 # With a capital on every word, a verb beside "hackers" looks like a name.
 _UNSURE_IN_HEADLINES = frozenset(
-    ("group.apposition", "group.head", "group.subject", "group.by", "group.members", "group.head.acts", "group.claims")
+    (
+        "group.apposition",
+        "group.head",
+        "group.subject",
+        "group.by",
+        "group.members",
+        "group.head.acts",
+        "group.claims",
+        _RANSOMWARE_RULE,
+    )
 )
 _HEADLINE_SHARE = 0.6
 _HEADLINE_WORDS = 4
@@ -113,30 +133,80 @@ def _name(coded: Coded, first: int, last: int, strength: float, rule: str) -> Fo
         first += 1
     if first >= last:
         return None
+    start, end = _extent(coded, first, last, rule)
+    text = plain[start:end]
+    name = text.strip(_STRIP)
+    if not _holds(plain, start, end, rule) or _is_no_name(name) or _is_only_capital(coded, (first, last), name, rule):
+        return None
+    start += len(text) - len(text.lstrip(_STRIP))
+    return FoundGroup(name, start, start + len(name), strength, rule)
+
+
+def _extent(coded: Coded, first: int, last: int, rule: str) -> tuple[int, int]:
+    """Where the name starts and ends: a word for a group right behind it belongs to it where it has a capital."""
+    plain = coded.field.plain
     start, end = coded.starts[first], coded.ends[last - 1]
+    if rule == _CALLED_RULE or rule in _QUOTED_RULES:
+        return start, _grown(plain, start, end, coded.ends[-1])
     if last < len(coded.owners):
         tail = plain[coded.starts[last] : coded.ends[last]].strip(_STRIP)
         if tail[:1].isupper() and tail.lower() in _TAILS:
             end = coded.ends[last]
-    text = plain[start:end]
-    name = text.strip(_STRIP)
-    if (
+    return start, end
+
+
+def _is_no_name(name: str) -> bool:
+    return (
         not name
         or len(name) > _LONGEST
         or "\n" in name
         or name[:4].upper() == "CVE-"
         or name.lower() in _NOT_NAMES
         or name.isdigit()
-    ):
-        return None
-    if rule == "group.apposition" and plain[:start].rstrip(" ,").endswith("s"):
-        return None  # "hackers Target German": a verb with a capital, not a name
-    if rule == "group.head" and first == 1 and last - first == 1 and name.istitle():
-        return None  # the first word of a sentence has its capital from there
-    if any(sign in name for sign in "[](<>|=/#") or _looks_like_file(name) or name.lower().endswith(_ADJECTIVES):
-        return None
-    start += len(text) - len(text.lstrip(_STRIP))
-    return FoundGroup(name, start, start + len(name), strength, rule)
+        or any(sign in name for sign in "[](<>|=/#")
+        or _looks_like_file(name)
+        or name.lower().endswith(_ADJECTIVES)
+    )
+
+
+def _is_only_capital(coded: Coded, span: tuple[int, int], name: str, rule: str) -> bool:
+    """Whether the capital has another reason than a name."""
+    first, last = span
+    if rule == "group.apposition":  # "hackers Target German": a verb with a capital
+        return coded.field.plain[: coded.starts[first]].rstrip(" ,").endswith("s")
+    # the first word of a sentence has its capital from there
+    return (
+        rule in {"group.head", _RANSOMWARE_RULE}
+        and first == 1
+        and last - first == 1
+        and name[:1].isupper()
+        and name[1:].islower()
+    )
+
+
+def _grown(plain: str, start: int, end: int, limit: int) -> int:
+    """The end of a name whose first word is given: over the words with a capital that follow, not over a comma."""
+    if plain[start] in _QUOTES:
+        closing = plain.find(_CLOSING.get(plain[start], plain[start]), start + 1, start + _LONGEST)
+        return max(closing, end)
+    while end < limit and plain[end - 1] not in _ENDS and plain[end] == " " and plain[end + 1 : end + 2].isupper():
+        following = plain.find(" ", end + 1, limit)
+        end = limit if following < 0 else following
+    return end
+
+
+def _holds(plain: str, start: int, end: int, rule: str) -> bool:
+    """What a rule cannot see of a name: its capitals and its last word."""
+    words = plain[start:end].split()
+    if rule == _ENSIGN_RULE:
+        return words[-1].strip(_STRIP).lower() in _ENSIGNS and all(word[0].isupper() for word in words)
+    if rule in _QUOTED_RULES:
+        return plain[start] in _QUOTES
+    if rule == _CALLED_RULE:
+        return plain[start] in _QUOTES or (len(words) > 1 and plain[start].isupper())
+    if rule == _RANSOMWARE_RULE:
+        return plain[end:].lstrip()[:10].lower() == "ransomware"
+    return True
 
 
 def _looks_like_file(name: str) -> bool:

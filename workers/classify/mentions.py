@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from workers.classify.roles import Reading
 from workers.classify.scanner import Token
 from workers.classify.text import FieldText
+from workers.knowledge import ActorKind
 from workers.model import Evidence
 
 __all__ = ["Mention", "decide", "evidence_of", "quote"]
@@ -29,6 +30,7 @@ class Mention(Struct, gc=False):
     start: int = 0
     end: int = 0
     hedged: bool = False
+    kind: ActorKind = "unknown"
     against: list[Reading] = field(default_factory=list)
 
 
@@ -49,6 +51,7 @@ def decide(mention: Mention, readings: Iterable[Reading]) -> None:
         chosen = min(others, key=lambda reading: (-reading.strength, _ORDER[reading.role]))
     mention.role, mention.strength, mention.rule = chosen.role, chosen.strength, chosen.rule
     mention.start, mention.end, mention.hedged = chosen.start, chosen.end, chosen.hedged
+    mention.kind = chosen.kind
     mention.against = [reading for reading in best.values() if reading is not chosen]
 
 

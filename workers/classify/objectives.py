@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias, cast
 
 from workers.classify import scoring
+from workers.classify.forms import MARK_AIM
 from workers.classify.mentions import quote
 from workers.classify.scanner import Sentence
 from workers.classify.text import FieldText
@@ -19,7 +21,7 @@ _SAME_SENTENCE = 0.8
 _ELSEWHERE = 0.6
 # How many sentences on "the group" or "the code" still speaks of the attacker named last.
 _RESUMED = 2
-_CLAUSE_ENDS = (", ", "; ", " while ", " whereas ", " but ", "、", "一方")
+_CLAUSE_ENDS = (", ", "; ", ": ", " while ", " whereas ", " but ", "、", "一方")
 # A clause in front that only gives the purpose or the means of the clause behind it.
 _LEANING = ("to ", "in order ", "for ", "by ", "using ", "with ", "in ", "on ", "after ", "as ")
 
@@ -50,6 +52,8 @@ def aims_of_attackers(
 
     `blamed` gives the places (sentence, offset) at which each attacker is named. An attacker alone in the text has every aim of the text.
     """
+    if not blamed:
+        return {}
     near: dict[int, _Aims] = {key: {} for key in blamed}
     far: dict[int, _Aims] = {key: {} for key in blamed}
     everyone = frozenset(blamed)
@@ -59,13 +63,15 @@ def aims_of_attackers(
             by_sentence.setdefault(number, []).append((start, key))
     carried = _Carried()
     for number, (text, sentence) in enumerate(sentences):
-        named = sorted(by_sentence.get(number, ()))
-        if not named:
+        telling = sentence.marks & MARK_AIM
+        if number in by_sentence:
+            named = sorted(by_sentence[number])
+            keys = frozenset(key for _, key in named)
+            if telling:
+                _add_by_clause(text, sentence, (named, carried.keys - keys, len(everyone) > 1), near)
+            carried.note(keys, text, number)
+        elif telling:
             _add(text, sentence, everyone if len(everyone) == 1 else carried.resumed(text, number), far)
-            continue
-        keys = frozenset(key for _, key in named)
-        _add_by_clause(text, sentence, (named, carried.keys - keys, len(everyone) > 1), near)
-        carried.note(keys, text, number)
     return {key: _objectives(near[key], far[key]) for key in blamed}
 
 
@@ -95,21 +101,32 @@ def _add_by_clause(
     named, before, several = setting
     whole = frozenset(key for _, key in named)
     bounds = _clauses(text, sentence) if several else [(sentence.start, sentence.end)]
+    ends = [end for _, end in bounds]
+    owners = _owners(ends, named)
     for token in sentence.meanings:
         if not token.surface.objectives:
             continue
-        keys: frozenset[int] = frozenset()
-        for start, end in bounds:
-            own = frozenset(key for place, key in named if start <= place < end)
-            keys = own or keys
-            if token.start < end:
-                break
+        keys = owners[min(bisect_right(ends, token.start), len(ends) - 1)]
         if not keys:
             head = text.folded[sentence.start : bounds[0][1]].lstrip()
             keys = before if before and not head.startswith(_LEANING) else whole
         for key in keys:
             for aim in token.surface.objectives:
                 _keep(into[key], aim, quote(text, token.start, token.end, "lexicon.objective"))
+
+
+def _owners(ends: Sequence[int], named: Sequence[tuple[int, int]]) -> list[frozenset[int]]:
+    """Whom each clause names, or else the clause before it. Both are sorted: one pass, however many there are."""
+    out: list[frozenset[int]] = []
+    keys: frozenset[int] = frozenset()
+    at = 0
+    for end in ends:
+        first = at
+        while at < len(named) and named[at][0] < end:
+            at += 1
+        keys = frozenset(key for _, key in named[first:at]) or keys
+        out.append(keys)
+    return out
 
 
 def _clauses(text: FieldText, sentence: Sentence) -> list[tuple[int, int]]:

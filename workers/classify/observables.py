@@ -31,7 +31,9 @@ def _compiled(pattern: str) -> re2._Regexp:
 
 # Counted repetitions make large automata that fall back to the slow way; lengths are checked in code instead.
 _CVE = re2.compile(r"(?i)\bCVE[-‐-– ]?((?:19|20)\d{2})[-‐-– ](\d{4,7})\b", _options())
-_ATTACK_ID = re2.compile(r"\bT\d{4}(?:\.\d{3})?\b", _options())
+# Tables lose their cells on the way ("TechniqueT1033System"), and addresses have a slash: what stands around decides in code.
+_ATTACK_ID = re2.compile(r"T\d{4}(?:[./]\d{3})?", _options())
+_ATTACK_PARENT = 5
 _DOT = r"(?:\.|\[\.\]|\(\.\)|\[dot\]|\(dot\)|\{\.\})"
 _URL = _compiled(r"(?i)\b(?:h(?:tt|xx)ps?|ftp|fxp)(?::|\[:\])//[^\s<>\"'\x00、。）」]+")
 _EMAIL = _compiled(rf"(?i)\b[a-z0-9._%+-]+(?:@|\[@\]|\[at\]|\(at\))[a-z0-9-]+(?:{_DOT}[a-z0-9-]+)+\b")
@@ -66,6 +68,7 @@ _REFANGED = (
     ("[at]", "@"),
     ("(at)", "@"),
 )
+_BRACKETS = frozenset("[({")
 _MOST = 2000
 _LONGEST = 400
 # Anybody can open an address here, so an address here can be an attacker's.
@@ -101,12 +104,11 @@ class ObservableFinder:
         """ATT&CK ids that the text gives itself; a revoked id becomes its successor, an unknown one is left out."""
         if "T1" not in field.plain and "T0" not in field.plain:
             return
-        for found in _ATTACK_ID.finditer(field.plain):
-            entry = self._techniques.get(found.group())
+        for start, end in _attack_ids(field.plain):
+            entry = self._techniques.get(field.plain[start:end].replace("/", "."))
             if entry is None:
                 continue
             current = self._techniques.get(entry.successor or entry.id, entry)
-            start, end = found.span()
             yield Technique(
                 id=current.id,
                 name=current.name,
@@ -137,9 +139,13 @@ class ObservableFinder:
     def _candidates(self, plain: str) -> list[tuple[str, int, int]]:
         raw = plain.encode("utf-8")
         out: list[tuple[int, int, int]] = []
-        for index in self._set.Match(raw) or ():
-            spans = [found.span() for found in _KINDS[index][1].finditer(raw)]
-            out += [(start, index, end) for start, end in spans]
+        kinds = self._set.Match(raw)
+        if not kinds:
+            return []
+        for index in kinds:
+            for found in _KINDS[index][1].finditer(raw):
+                start, end = found.span()
+                out.append((start, index, end))
         out.sort()
         if len(raw) != len(plain):
             out = _in_characters(raw, out)
@@ -188,6 +194,19 @@ class ObservableFinder:
         return any(".".join(parts[index:]) in self._benign for index in range(len(parts) - 1))
 
 
+def _attack_ids(plain: str) -> Iterator[tuple[int, int]]:
+    """Where something stands that is written like an id: no capital or digit before it, no digit behind it."""
+    for found in _ATTACK_ID.finditer(plain):
+        start, end = found.span()
+        before = plain[start - 1] if start else ""
+        if before.isupper() or before.isdigit():
+            continue
+        if plain[end : end + 1].isdigit():
+            end = start + _ATTACK_PARENT  # "T1566/2021": the digits are a year's
+        if not plain[end : end + 1].isdigit():
+            yield start, end
+
+
 def _in_characters(raw: bytes, found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """Offsets in bytes as offsets in characters, in one pass: `found` is sorted by its starts."""
     out: list[tuple[int, int, int]] = []
@@ -207,9 +226,10 @@ def _trimmed(plain: str, start: int, end: int) -> tuple[int, int]:
 
 def _refang(written: str) -> str:
     value = written
-    for fanged, plain in _REFANGED:
-        if fanged in value.lower():
-            value = value.replace(fanged, plain).replace(fanged.upper(), plain)
+    if not _BRACKETS.isdisjoint(written):
+        for fanged, plain in _REFANGED:
+            if fanged in value.lower():
+                value = value.replace(fanged, plain).replace(fanged.upper(), plain)
     low = value[:8].lower()
     if low.startswith("hxxp"):
         value = "http" + value[4:]

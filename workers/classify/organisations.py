@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import re2
@@ -34,8 +34,13 @@ _KNOWN = _STATE | {"HOME"}
 _WORD = r"\p{Lu}[\p{L}\p{N}'’&.\-]*"
 _LINK = "of the|for the|of|for|and|&|de|del|du|di|da|für"
 _FORM = r"(?:Inc|Ltd|LLC|LLP|Corp|S\.A)\b\.?"
+_WORD_ASCII = r"[A-Z][A-Za-z0-9'&.\-]*"
 _LEFT = re2.compile(rf"(?:(?:{_WORD}|{_LINK}|the) )+$")
 _RIGHT = re2.compile(rf"^(?: (?:(?:{_LINK}) )?{_WORD})*(?:, {_FORM})?")
+# The same over bytes: three times as fast, and where all signs are ASCII a byte is a sign.
+_LINK_ASCII = _LINK.replace("|für", "")
+_LEFT_BYTES = re2.compile(rf"(?:(?:{_WORD_ASCII}|{_LINK_ASCII}|the) )+$".encode())
+_RIGHT_BYTES = re2.compile(rf"^(?: (?:(?:{_LINK_ASCII}) )?{_WORD_ASCII})*(?:, {_FORM})?".encode())
 _KANA = re2.compile(r"[\p{Hiragana}\p{Katakana}]")
 _JA = r"[\p{Han}\p{Katakana}ー・A-Za-z0-9&]"
 
@@ -60,6 +65,7 @@ class OrganisationFinder:
         self._generic = frozenset(shapes.get("generic", ()))
         self._generic_ja = frozenset(shapes.get("generic_ja", ()))
         self._head = re2.compile(rf"\b(?:{_alternatives(shapes, 'heads')})\b")
+        self._head_bytes = re2.compile(self._head.pattern.encode())
         self._head_ja = re2.compile(
             rf"(?:{_alternatives(shapes, 'before_ja')}){_JA}{{2,20}}|{_JA}{{1,20}}(?:{_alternatives(shapes, 'heads_ja')})"
         )
@@ -99,9 +105,7 @@ class OrganisationFinder:
         out: list[_Name] = []
         plain = text.plain[:_READ_MOST]
         japanese = not plain.isascii() and _KANA.search(plain) is not None
-        pattern = self._head_ja if japanese else self._head
-        for match in islice(pattern.finditer(plain), _HITS_MOST):
-            start, end = match.span()
+        for start, end in self._heads_in(plain, japanese=japanese):
             if not sentences:
                 sentences = [sentence for field, sentence in sheet.sentences if field is text]
                 starts = [sentence.start for sentence in sentences]
@@ -112,6 +116,16 @@ class OrganisationFinder:
             if found is not None:
                 out.append(found)
         return out
+
+    def _heads_in(self, plain: str, *, japanese: bool) -> Iterator[tuple[int, int]]:
+        """Where the nouns of organisations' names stand."""
+        if plain.isascii():
+            for found in islice(self._head_bytes.finditer(plain.encode("ascii")), _HITS_MOST):
+                yield found.span()
+            return
+        pattern = self._head_ja if japanese else self._head
+        for found in islice(pattern.finditer(plain), _HITS_MOST):
+            yield found.span()
 
     def _japanese(self, text: FieldText, sentence: Sentence, start: int, end: int) -> _Name | None:
         if text.plain[start:end] in self._generic_ja or any(
@@ -124,10 +138,8 @@ class OrganisationFinder:
     def _grown(self, text: FieldText, sentence: Sentence, start: int, end: int) -> _Name | None:
         """The whole name around its noun, where its sentence makes it a victim."""
         plain = text.plain
-        left = _LEFT.search(plain[max(sentence.start, start - _WINDOW) : start])
-        right = _RIGHT.search(plain[end : min(sentence.end, end + _WINDOW)])
-        begin = start - len(left.group()) if left else start
-        finish = end + len(right.group()) if right else end
+        before, after = plain[max(sentence.start, start - _WINDOW) : start], plain[end : min(sentence.end, end + _WINDOW)]
+        begin, finish = start - _before(before), end + _behind(after)
         words = plain[begin:finish].split(" ")
         while len(words) > 1 and begin < start and self._opens(words[0]):
             begin += len(words.pop(0)) + 1
@@ -160,6 +172,22 @@ class OrganisationFinder:
 
     def _class(self, word: str) -> str:
         return self._classes.get(word.strip(_STRIP), "")
+
+
+def _before(text: str) -> int:
+    """How many signs at the end of `text` belong to a name that goes on behind it."""
+    if not text.endswith(" "):
+        return 0
+    found = _LEFT_BYTES.search(text.encode("ascii")) if text.isascii() else _LEFT.search(text)
+    return len(found.group()) if found else 0
+
+
+def _behind(text: str) -> int:
+    """How many signs at the front of `text` belong to a name that begins before it."""
+    if not text.startswith((" ", ",")):
+        return 0
+    found = _RIGHT_BYTES.search(text.encode("ascii")) if text.isascii() else _RIGHT.search(text)
+    return len(found.group()) if found else 0
 
 
 def _organisation(found: _Name, written: str, sheet: Sheet) -> Organisation:

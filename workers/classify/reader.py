@@ -20,7 +20,7 @@ from workers.classify.sectors import SectorReader
 from workers.classify.setting import lower_unsettled
 from workers.classify.sheet import ROLE_LANGUAGES, Sheet, SheetReader
 from workers.classify.summary import Picker
-from workers.classify.targets import bystanders, target_countries
+from workers.classify.targets import TargetReader, bystanders, is_advisory
 from workers.classify.text import FieldText, detect_language, fields_of
 from workers.knowledge import Knowledge
 from workers.model import ANALYSED_ALL, Analysis, Attacker, DeniedActor, Evidence, Mentions, RawItem, Targets
@@ -51,6 +51,7 @@ class Reader:
         self._picker = Picker(compiled.implications, compiled.mitigations)
         self._sectors = SectorReader(compiled.weak_sectors, compiled.words)
         self._organisations = OrganisationFinder(knowledge)
+        self._target_countries = TargetReader(knowledge)
 
     def read(self, item: RawItem) -> Analysis:
         """All that the item's text says. Never raises on any text."""
@@ -86,7 +87,7 @@ class Reader:
             techniques=features.techniques,
             vulnerabilities=features.vulnerabilities,
             indicators=features.indicators,
-            summary=self._picker.summarise(item.title, [sheet.sentences[number] for number in active], sheet.sentences),
+            summary=self._picker.summarise(item.title, active, sheet.sentences, attackers),
         )
         return Laid(analysis, fields, sheet, blames)
 
@@ -121,21 +122,16 @@ class Reader:
             blame.groups.append((group, text))
 
     def _attackers(self, sheet: Sheet, blames: Sequence[Blame]) -> list[Attacker]:
-        blamed = {id(blame): frozenset(blame.places) for blame in blames if blame.strengths}
+        blamed = {id(blame): frozenset(blame.places | blame.passing) for blame in blames if blame.strengths}
         objectives = aims_of_attackers(blamed, sheet.sentences)
         return attackers_of(blames, self._knowledge.actors, self._family_names, objectives)
 
     def _targets(self, sheet: Sheet, blamed: dict[str, float], *, flawed: bool) -> Targets:
         told = sheet.incident or bool(blamed) or any(mention.role == "target" for _, mention in sheet.countries)
-        advisory = (
-            not blamed
-            and not sheet.actors
-            and (sheet.advisory or (flawed and not _is_acted_upon(sheet)))
-            and not _names_family(sheet)
-        )
+        advisory = is_advisory(sheet, blamed, flawed=flawed)
         incident = told and not advisory
         return Targets(
-            countries=[] if advisory else target_countries(sheet.countries, blamed, incident=incident),
+            countries=[] if advisory else self._target_countries.read(sheet, blamed, incident=incident),
             sectors=self._sectors.read(sheet, incident=incident),
             organisations=self._organisations.find(sheet) if incident else [],
         )
@@ -158,13 +154,3 @@ class Reader:
             id=single.id if single else None,
             evidence=[evidence_of(mention)],
         )
-
-
-def _names_family(sheet: Sheet) -> bool:
-    """Whether a family is named: what names one is a report of attacks, however it describes the hole that let them in."""
-    return any(token.surface.malware for _, sentence in sheet.sentences for token in sentence.meanings)
-
-
-def _is_acted_upon(sheet: Sheet) -> bool:
-    """Whether a rule names a country as acted upon; a vendor's home is none."""
-    return any(mention.role == "target" and mention.token.surface.cls != "HOME" for _, mention in sheet.countries)

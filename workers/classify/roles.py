@@ -9,12 +9,13 @@ from msgspec import Struct
 
 from workers.classify.coding import Coded
 from workers.classify.scanner import Token
-from workers.knowledge import RoleRule
+from workers.knowledge import ActorKind, RoleRule
 
 __all__ = ["NameSpan", "Reading", "RoleReader"]
 
 _SET_MEMORY_BYTES = 64 << 20
 _HEDGE_REACH = 3
+_LANDS = frozenset(("NAME", "CAP"))
 
 
 class Reading(Struct, gc=False):
@@ -27,6 +28,7 @@ class Reading(Struct, gc=False):
     start: int
     end: int
     hedged: bool
+    kind: ActorKind = "unknown"
 
 
 class NameSpan(Struct, frozen=True):
@@ -43,6 +45,17 @@ class _Rule(Struct):
     role: str
     strength: float
     pattern: re2._Regexp
+    kind: ActorKind
+    state: frozenset[int]
+    linked: frozenset[int]
+
+    def kind_of(self, code: bytes, cls: str) -> ActorKind:
+        """What the attacker is, by the words of the stretch and by whether the country's own name stands there."""
+        if not self.linked.isdisjoint(code):
+            return "state-linked"
+        if not self.state.isdisjoint(code):
+            return "state"
+        return self.kind if cls in _LANDS else "unknown"
 
 
 class _RuleSet:
@@ -50,7 +63,16 @@ class _RuleSet:
 
     def __init__(self, rules: Iterable[RoleRule]) -> None:
         self.rules = [
-            _Rule(rule.name, rule.role, rule.strength, re2.compile(rule.regex.encode("ascii"))) for rule in rules
+            _Rule(
+                rule.name,
+                rule.role,
+                rule.strength,
+                re2.compile(rule.regex.encode("ascii")),
+                rule.kind,
+                frozenset(rule.state.encode("ascii")),
+                frozenset(rule.linked.encode("ascii")),
+            )
+            for rule in rules
         ]
         options = re2.Options()
         options.max_mem = _SET_MEMORY_BYTES
@@ -78,15 +100,17 @@ class RoleReader:
             for name in ("NAME", "DEM", "CAP", "ORGO", "ORG", "ORGA", "PLACE", "ACTOR", "SPEAKER", "SPEAKED", "HOME")
         )
 
-    def read(self, coded: Coded, language: str) -> tuple[list[Reading], list[NameSpan]]:
-        """Every rule that fires on the sentence: the readings of the mentions it captures, and the names of groups."""
+    def firing(self, code: bytes, language: str) -> list[int]:
+        """The numbers of the rules that fire on a sentence; most sentences have none and need no places for their letters."""
+        rules = self._rules.get(language)
+        return rules.firing(code) if rules else []
+
+    def read(self, coded: Coded, language: str, firing: Iterable[int]) -> tuple[list[Reading], list[NameSpan]]:
+        """What the firing rules say of the sentence: the readings of the mentions they capture, and the names of groups."""
         readings: list[Reading] = []
         names: list[NameSpan] = []
-        rules = self._rules.get(language)
-        if rules is None:
-            return readings, names
-        for index in rules.firing(coded.code):
-            rule = rules.rules[index]
+        for index in firing:
+            rule = self._rules[language].rules[index]
             for found in rule.pattern.finditer(coded.code):
                 if rule.role == "group":
                     first, last = found.span(1)
@@ -100,8 +124,10 @@ class RoleReader:
     ) -> None:
         first, last = whole[0], whole[1] - 1
         start, end = coded.starts[first], coded.ends[last]
-        hedged = not self._hedges.isdisjoint(coded.code[max(0, first - _HEDGE_REACH) : last + _HEDGE_REACH])
+        hedged = not self._hedges.isdisjoint(coded.code[max(0, first - _HEDGE_REACH) : last + 1 + _HEDGE_REACH])
+        attacks = rule.role == "attacker"
         for index in range(part[0], part[1]):
             owner = coded.owners[index]
             if owner is not None and coded.code[index] in self._capturable:
-                out.append(Reading(owner, rule.role, rule.strength, rule.name, start, end, hedged))
+                kind = rule.kind_of(coded.code[first : whole[1]], owner.surface.cls) if attacks else "unknown"
+                out.append(Reading(owner, rule.role, rule.strength, rule.name, start, end, hedged, kind))

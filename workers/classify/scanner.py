@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import ahocorasick_rs
 from msgspec import Struct
 
 from workers.classify.forms import (
+    MARK_NAMED,
+    MARK_PLACED,
     NAMED,
     SORT_ABBREVIATION,
     SORT_BREAK,
-    SORT_FAMILY,
-    SORT_MEANING,
     SORT_NAME,
     WORD,
     Form,
+    bare_form,
     form_of,
 )
+from workers.classify.guards import Guards
 from workers.classify.text import FieldText
 from workers.knowledge import Knowledge, Surface
 
 __all__ = ["Scanner", "Sentence", "Token"]
 
-_JOINS = frozenset("./@\\_")
 _SENTENCE_LONGEST = 1500
-_NEAR = 28
-# A program's name with its ending is still the program: certutil.exe.
-_PROGRAM_ENDINGS = (".exe", ".dll", ".py", ".ps1", ".vbs")
-_SHOUTED_MINIMUM = 5
-_RUN_LONGEST = 60
-_SMALL_WORDS = frozenset(
-    (
-        "of",
-        "the",
-        "and",
-        "for",
-        "in",
-        "group",
-        "team",
-        "gang",
-        "apt",
-        "ransomware",
-        "collective",
-        "crew",
-        "hackers",
-        "family",
-        "malware",
-        "rat",
-        "backdoor",
-        "loader",
-        "stealer",
-        "bot",
-        "worm",
-        "trojan",
-        "al",
-        "de",
-        "da",
-    )
-)
-_RANSOM_WORDS = frozenset(("ransomware", "gang", "ransom", "locker"))
-_STRIP = "\"'()[]{}:;,.!?“”‘’「」、。<>"
+# What the scanner asks of a form, one bit each: a word must not go on before it, nor behind it; where one does, the
+# stretch is looked at again; its case or guard is checked; it means nothing and is dropped.
+_OPENS, _CLOSES, _INSIDE, _CHECKED, _DROPPED = 1, 2, 4, 8, 16
 
 
 class Token(Struct, gc=False):
@@ -77,11 +47,14 @@ class Sentence(Struct, gc=False):
 
     start: int
     end: int
-    tokens: list[Token]
+    tokens: Sequence[Token]
     named: bool
     placed: bool
-    meanings: list[Token]
+    meanings: Sequence[Token]
     marks: int
+
+
+_NO_TOKENS: tuple[Token, ...] = ()
 
 
 class Scanner:
@@ -90,16 +63,17 @@ class Scanner:
     def __init__(self, knowledge: Knowledge) -> None:
         compiled = knowledge.compiled
         self._automaton = ahocorasick_rs.AhoCorasick(
-            [surface.text for surface in compiled.surfaces],
+            [_headed(surface.text) for surface in compiled.surfaces],
             matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
             store_patterns=False,
             implementation=ahocorasick_rs.Implementation.ContiguousNFA,
         )
         self._forms = tuple(form_of(surface) for surface in compiled.surfaces)
-        self._words = compiled.words
+        self._gates = bytes(_gate(form) for form in self._forms)
+        bare = [bare_form(surface, compiled.words) for surface in compiled.surfaces]
+        self._bare = {index: form for index, form in enumerate(bare) if form}
         self._break = next(form for form in self._forms if form.surface.cls == "BREAK")
-        self._beside = frozenset(compiled.beside)
-        self._beside_ja = tuple(word for word in compiled.beside if not word.isascii())
+        self._guards = Guards(knowledge)
         self._ambiguous = compiled.ambiguous
 
     def sentences(self, field: FieldText) -> list[Sentence]:
@@ -107,163 +81,80 @@ class Scanner:
         out: list[Sentence] = []
         tokens: list[Token] = []
         meanings: list[Token] = []
-        start = highest = marks = 0
-        for token, form in zip(*self._tokens(field), strict=True):
+        start = marks = 0
+        for form, begin, end in self._taken(field):
             sort = form.sort
-            if sort == SORT_BREAK or token.start - start > _SENTENCE_LONGEST:
-                stop = token.start
-                if tokens or stop > start:
-                    out.append(
-                        Sentence(start, stop, tokens, highest > SORT_MEANING, highest > SORT_FAMILY, meanings, marks)
-                    )
-                tokens, meanings, highest, marks = [], [], 0, 0
-                start = stop
+            if sort == SORT_BREAK or begin - start > _SENTENCE_LONGEST:
+                if tokens:
+                    out.append(_sentence(start, begin, tokens, meanings, marks))
+                    tokens, meanings, marks = [], [], 0
+                elif begin > start:
+                    out.append(Sentence(start, begin, _NO_TOKENS, False, False, _NO_TOKENS, 0))
+                start = begin
                 if sort == SORT_BREAK:
-                    start = token.end
+                    start = end
                     continue
+            token = Token(form.surface, begin, end)
             tokens.append(token)
             marks |= form.marks
-            if sort:
-                if sort != SORT_NAME:
-                    meanings.append(token)
-                highest = max(highest, sort)
+            if sort and sort != SORT_NAME:
+                meanings.append(token)
         if tokens or len(field.plain) > start:
-            out.append(
-                Sentence(
-                    start, len(field.plain), tokens, highest > SORT_MEANING, highest > SORT_FAMILY, meanings, marks
-                )
-            )
+            out.append(_sentence(start, len(field.plain), tokens, meanings, marks))
         return out
 
-    def _tokens(self, field: FieldText) -> tuple[list[Token], list[Form]]:
-        """The tokens that hold, with their forms; what is taken whole and means nothing is left out."""
-        padded = field.folded + "\n"  # what stands before the first sign and after the last is no part of a word
-        forms, words = self._forms, WORD
-        tokens: list[Token] = []
-        held: list[Form] = []
-        for index, start, end in self._automaton.find_matches_as_indexes(field.folded):
-            form = forms[index]
-            if (form.opens and padded[start - 1] in words) or (form.closes and padded[end] in words):
-                if form.sort == SORT_ABBREVIATION:  # "East. " ends in "st. " and is no abbreviation
-                    tokens.append(Token(self._break.surface, end - 2, end))
-                    held.append(self._break)
-                elif form.spaced:
-                    for token, inner in self._inside(field, start, end - 1):
-                        tokens.append(token)
-                        held.append(inner)
-            elif form.sort >= 0 and (form.plain or self._holds(field, form.surface, start, end)):
-                tokens.append(Token(form.surface, start, end))
-                held.append(form)
-        return tokens, held
+    def _taken(self, field: FieldText) -> Iterator[tuple[Form, int, int]]:
+        """The forms that hold, from the front; what is taken whole and means nothing is left out."""
+        folded = field.folded
+        forms, gates, words, holds = self._forms, self._gates, WORD, self._guards.hold
+        bare = self._bare
+        padded = folded + "\n"  # what stands before the first sign and after the last is no part of a word
+        headed = _headed(folded)
+        for index, start, end in self._automaton.find_matches_as_indexes(headed):
+            gate = gates[index]
+            if gate:
+                if (gate & _CLOSES and padded[end] in words) or (gate & _OPENS and padded[start - 1] in words):
+                    if gate & _INSIDE:
+                        yield from self._inside(field, headed, forms[index], (start, end))
+                    continue
+                if gate & _DROPPED:
+                    continue
+                if gate & _CHECKED and not holds(field, forms[index].surface, start, end):
+                    if index in bare:
+                        yield bare[index], start, end
+                    continue
+            yield forms[index], start, end
+
+    def _inside(
+        self, field: FieldText, headed: str, outer: Form, span: tuple[int, int]
+    ) -> Iterator[tuple[Form, int, int]]:
+        """What stands inside a long form whose boundary failed."""
+        base, stop = span
+        if outer.sort == SORT_ABBREVIATION:  # "East. " ends in "st. " and is no abbreviation
+            yield self._break, stop - 2, stop
+            return
+        for index, start, end in self._bounded(headed, base, stop - 1):
+            form = self._forms[index]
+            if form.sort >= 0 and (form.plain or self._guards.hold(field, form.surface, start, end)):
+                yield form, start, end
+
+    def _bounded(self, headed: str, base: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """The forms in a stretch of a text that stand there as words of their own."""
+        for index, begin, finish in self._automaton.find_matches_as_indexes(headed[base:stop]):
+            gate, start, end = self._gates[index], base + begin, base + finish
+            goes_on = gate & _OPENS and start and headed[start - 1] in WORD
+            if not (goes_on or (gate & _CLOSES and headed[end : end + 1] in WORD)):
+                yield index, start, end
 
     def refused(self, field: FieldText) -> list[Token]:
         """Names that stand in the field and were not taken: guarded, written otherwise, or a phrase that means something else."""
-        taken = {(token.start, token.end) for token in self._tokens(field)[0]}
-        padded = field.folded + "\n"
+        taken = {(start, end) for _, start, end in self._taken(field)}
         out: list[Token] = []
-        for index, start, end in self._automaton.find_matches_as_indexes(field.folded):
-            form = self._forms[index]
-            surface = form.surface
-            if (form.opens and padded[start - 1] in WORD) or (form.closes and padded[end] in WORD):
-                continue
+        for index, start, end in self._bounded(_headed(field.folded), 0, len(field.folded)):
+            surface = self._forms[index].surface
             if (surface.cls in NAMED or surface.cls == "SKIPPED") and (start, end) not in taken:
                 out.append(Token(surface, start, end))
         return out
-
-    def _inside(self, field: FieldText, base: int, stop: int) -> list[tuple[Token, Form]]:
-        """What stands inside a long form whose boundary failed."""
-        padded = field.folded + "\n"
-        out: list[tuple[Token, Form]] = []
-        for index, start, end in self._automaton.find_matches_as_indexes(field.folded[base:stop]):
-            form, begin, finish = self._forms[index], base + start, base + end
-            if (form.opens and padded[begin - 1] in WORD) or (form.closes and padded[finish] in WORD):
-                continue
-            if form.sort >= 0 and (form.plain or self._holds(field, form.surface, begin, finish)):
-                out.append((Token(form.surface, begin, finish), form))
-        return out
-
-    def _holds(self, field: FieldText, surface: Surface, start: int, end: int) -> bool:
-        plain = field.plain
-        if surface.case == 1:
-            first = plain[start]
-            if not (first.isupper() or first.isdigit()):
-                return False
-        elif surface.case == 3:
-            if not _is_title(plain[start:end]):
-                return False
-        elif surface.case and (plain[start:end] not in surface.exact or (start and plain[start - 1] == "-")):
-            return False
-        if surface.cls in NAMED and self._in_address(field.folded, start, end):
-            return False
-        return not surface.guard or self._guard_lifted(field, surface, start, end)
-
-    def _in_address(self, folded: str, start: int, end: int) -> bool:
-        if start and folded[start - 1] in _JOINS and (start == 1 or folded[start - 2] in WORD):
-            run = folded[max(0, start - _RUN_LONGEST) : start].split()[-1:]
-            return (
-                folded[start - 1] != "/" or not run or "." in run[0] or "//" in run[0]
-            )  # "Winnti/PlugX" is no address
-        if end + 1 >= len(folded) or folded[end] not in "._@" or folded[end + 1] not in WORD or folded[end - 1] == ".":
-            return False
-        return not folded.startswith(_PROGRAM_ENDINGS, end)
-
-    def _guard_lifted(self, field: FieldText, surface: Surface, start: int, end: int) -> bool:
-        if surface.guard == "beside":
-            return self._has_setting(field, start, end)
-        if surface.guard == "ransom":
-            return self._beside_ransom(field.folded, start, end)
-        if surface.guard == "person":
-            return not self._after_given_name(field, start)
-        return True
-
-    def _has_setting(self, field: FieldText, start: int, end: int) -> bool:
-        folded, plain = field.folded, field.plain
-        if self._is_shouted(plain, start, end):
-            return True
-        if field.name == "title" and end - start >= len(plain.strip()) - 2:
-            return True  # a heading that is nothing but the name
-        after = folded[end : end + _NEAR]
-        if after.startswith(("'s ", ", a ", ", the ")):
-            after = after.split(" ", 1)[1]
-        following = after.split()[:2]
-        if (
-            len(following) > 1
-            and plain[end : end + _NEAR].split()[0][:1].isupper()
-            and following[0].strip(_STRIP) not in self._beside
-        ):
-            following = []  # the next word is a name of its own: "Copper Otter gang"
-        near = [*folded[max(0, start - _NEAR) : start].split()[-1:], *following]
-        if any(word.strip(_STRIP) in self._beside for word in near):
-            return True
-        return bool(self._beside_ja) and any(word in folded[max(0, start - 10) : end + 12] for word in self._beside_ja)
-
-    def _is_shouted(self, plain: str, start: int, end: int) -> bool:
-        """A name in capitals among words that are not: BARIUM, POLONIUM."""
-        if end - start < _SHOUTED_MINIMUM or not plain[start:end].isupper():
-            return False
-        after = plain[end : end + _NEAR].split()[:1]
-        return bool(after) and not after[0].isupper()
-
-    def _beside_ransom(self, folded: str, start: int, end: int) -> bool:
-        before = folded[max(0, start - _NEAR) : start].split()[-1:]
-        after = folded[end : end + _NEAR].split()[:1]
-        return (
-            any(word.strip(_STRIP) in _RANSOM_WORDS for word in (*before, *after))
-            or folded[end : end + 4] == "ランサム"
-        )
-
-    def _after_given_name(self, field: FieldText, start: int) -> bool:
-        before = field.plain[max(0, start - _NEAR) : start]
-        if not before.endswith(" ") or not before.strip():
-            return False
-        word = before.split()[-1]
-        return (
-            word[0].isupper()
-            and word[-1].isalpha()
-            and word.lower() not in self._words
-            and len(word) > 1
-            and not word.isupper()
-        )
 
     def country_of(self, surface: Surface, folded: str) -> str:
         """The country of a form; where two share it, the context of the text decides."""
@@ -273,10 +164,24 @@ class Scanner:
         return surface.country
 
 
-def _is_title(written: str) -> bool:
-    words = written.replace("-", " ").split()
+def _sentence(start: int, end: int, tokens: list[Token], meanings: list[Token], marks: int) -> Sentence:
+    return Sentence(start, end, tokens, marks & MARK_NAMED > 0, marks & MARK_PLACED > 0, meanings, marks)
+
+
+def _headed(folded: str) -> str:
+    """The folded text with a capital at the head of each run of ASCII letters; as long as before.
+
+    With the forms written alike, the automaton meets no form in the middle of a word: half of its work, and most of what
+    the boundaries refuse.
+    """
+    return folded.encode("utf-8").title().decode("utf-8")
+
+
+def _gate(form: Form) -> int:
     return (
-        all(word[0].isupper() or word[0].isdigit() or not word[0].isalpha() or word in _SMALL_WORDS for word in words)
-        and bool(words)
-        and not words[0][0].islower()
+        _OPENS * form.opens
+        | _CLOSES * form.closes
+        | _INSIDE * (form.spaced or form.sort == SORT_ABBREVIATION)
+        | _CHECKED * (not form.plain)
+        | _DROPPED * (form.sort < 0)
     )

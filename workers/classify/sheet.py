@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from msgspec import Struct, field
 
-from workers.classify.coding import Coder
 from workers.classify.forms import GEO, INCIDENT, MARK_ADVISORY, MARK_GROUP, MARK_HACKER, MARK_INCIDENT
 from workers.classify.groups import Designators, FoundGroup, find_groups
+from workers.classify.lettering import Lettering
 from workers.classify.mentions import Mention, decide
 from workers.classify.roles import Reading, RoleReader
 from workers.classify.scanner import Scanner, Sentence, Token
@@ -23,6 +24,8 @@ _ACTOR_NAMED = 0.86
 _BRAND_NAMED = 0.62
 _SPONSORED_FAMILY = 0.58
 _PLACED = GEO | {"ACTOR"}
+_SETTING = MARK_ADVISORY | MARK_INCIDENT
+_GROUPS = MARK_GROUP | MARK_HACKER
 
 
 class Sheet(Struct):
@@ -44,7 +47,7 @@ class SheetReader:
         compiled = knowledge.compiled
         self._knowledge = knowledge
         self._scanner = Scanner(knowledge)
-        self._coder = Coder(compiled.letters, compiled.words)
+        self._coder = Lettering(compiled.letters, compiled.words)
         self._designators = Designators(compiled.designators)
         self._roles = RoleReader(compiled.roles, compiled.letters)
         self._incident = frozenset(compiled.letters[name].encode("ascii")[0] for name in sorted(INCIDENT))
@@ -57,22 +60,26 @@ class SheetReader:
     def read(self, fields: list[FieldText], language: str) -> Sheet:
         """The sheet of an item."""
         sheet = Sheet()
-        budget = _READ_MOST
+        told = language in ROLE_LANGUAGES
+        budget = _READ_MOST if told else 0
         for text in fields:
             first = len(sheet.sentences)
-            for sentence in self._scanner.sentences(text):
+            for number, sentence in enumerate(self._scanner.sentences(text), first):
                 sheet.sentences.append((text, sentence))
+                marks = sentence.marks
+                if marks & _SETTING:
+                    sheet.advisory = sheet.advisory or marks & MARK_ADVISORY > 0
+                    sheet.incident = sheet.incident or marks & MARK_INCIDENT > 0
                 if not sentence.tokens:
                     continue
-                _note_setting(sheet, sentence)
-                if language not in ROLE_LANGUAGES or not budget:
-                    self._list_names(sheet, text, sentence, len(sheet.sentences) - 1)
-                elif sentence.placed or self._has_setting(text, sentence):
+                if not budget:
+                    self._list_names(sheet, text, sentence, number)
+                elif sentence.placed or (marks & _GROUPS and self._has_setting(text, sentence)):
                     budget -= 1
                     self._read_sentence(sheet, text, sentence, language)
                 elif sentence.named:
                     self._place_families(sheet, text, sentence)
-            if language in ROLE_LANGUAGES:
+            if told:
                 self._add_designators(sheet, text, first)
         return sheet
 
@@ -104,35 +111,40 @@ class SheetReader:
                     text.plain[max(sentence.start + 1, token.start - 16) : token.start]
                     + text.plain[token.end : token.end + 24]
                 )
-                if near.lower() != near or "@" in near:
+                if near.lower() != near or "@" in near or any(sign.isdigit() for sign in near):
                     return True
         return False
 
     def _read_sentence(self, sheet: Sheet, text: FieldText, sentence: Sentence, language: str) -> None:
         number = len(sheet.sentences) - 1
-        coded = self._coder.encode(text, sentence, japanese=language == "ja")
+        japanese = language == "ja"
+        code = self._coder.letters(text, sentence, japanese=japanese)
         if not sheet.incident:
-            sheet.incident = not self._incident.isdisjoint(coded.code)
+            sheet.incident = not self._incident.isdisjoint(code)
         by_token: dict[int, list[Reading]] = {}
-        readings, spans = self._roles.read(coded, language)
-        for reading in readings:
-            by_token.setdefault(id(reading.token), []).append(reading)
+        groups: Iterable[FoundGroup] = ()
+        firing = self._roles.firing(code, language)
+        if firing:
+            coded = self._coder.encode(text, sentence, japanese=japanese)
+            readings, spans = self._roles.read(coded, language, firing)
+            for reading in readings:
+                by_token.setdefault(id(reading.token), []).append(reading)
+            groups = find_groups(coded, spans) if spans else ()
+        first = len(sheet.actors)
         for token in sentence.tokens:
             if token.surface.cls in _PLACED or token.surface.malware:
-                self._place(sheet, text, (token, number), by_token.get(id(token), []))
-        for group in find_groups(coded, spans) if spans else ():
-            if not any(
-                token.start < group.end and group.start < token.end and token.surface.cls in {"ACTOR", "MALW"}
-                for token in sentence.tokens
-            ):
+                self._place(sheet, text, (token, number), by_token.get(id(token), ()))
+        for group in groups:
+            if not any(_overlap(mention, group) for mention in sheet.actors[first:]):
                 sheet.groups.append((text, number, group))
 
-    def _place(self, sheet: Sheet, text: FieldText, where: tuple[Token, int], readings: list[Reading]) -> None:
+    def _place(self, sheet: Sheet, text: FieldText, where: tuple[Token, int], readings: Sequence[Reading]) -> None:
         token, number = where
         surface = token.surface
         if surface.cls in GEO and surface.country:
             mention = Mention(token, text, number)
-            decide(mention, readings)
+            if readings:
+                decide(mention, readings)
             sheet.countries.append((self._scanner.country_of(surface, text.folded), mention))
         elif surface.cls == "ACTOR":
             named = Reading(token, "attacker", _ACTOR_NAMED, "actor.named", token.start, token.end, hedged=False)
@@ -141,11 +153,6 @@ class SheetReader:
             sheet.actors.append(mention)
         elif surface.malware:
             self._place_family(sheet, text, where)
-
-    def _acts(self, token: Token) -> bool:
-        """Whether the token is an actor already: by a list's entry or by the brand of its ransomware."""
-        entry = self._knowledge.malware.get(token.surface.malware)
-        return token.surface.cls == "ACTOR" or (entry is not None and entry.brand)
 
     def _place_family(self, sheet: Sheet, text: FieldText, where: tuple[Token, int]) -> None:
         token, number = where
@@ -191,14 +198,12 @@ class SheetReader:
                 sheet.actors.append(Mention(token, text, number, "bystander", 0.1, "mention"))
 
 
+def _overlap(mention: Mention, group: FoundGroup) -> bool:
+    """Whether an actor of the same sentence stands where the group's name does."""
+    return mention.token.start < group.end and group.start < mention.token.end
+
+
 def _is_ransom(folded: str, token: Token) -> bool:
     """Whether the words next to a family's name call it ransomware or a gang."""
     near = folded[token.end : token.end + 16] + " " + folded[max(0, token.start - 12) : token.start]
     return token.surface.text.endswith("ransomware") or any(word in near for word in ("ransomware", "gang", "ランサム"))
-
-
-def _note_setting(sheet: Sheet, sentence: Sentence) -> None:
-    """Notes whether an attack is told of, and whether the text is an advisory."""
-    if sentence.marks:
-        sheet.advisory = sheet.advisory or bool(sentence.marks & MARK_ADVISORY)
-        sheet.incident = sheet.incident or bool(sentence.marks & MARK_INCIDENT)

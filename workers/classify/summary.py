@@ -1,21 +1,32 @@
-"""Picks sentences of the text: what the attackers do, what it means, what helps. Nothing is written here. Pure."""
+"""Picks sentences of the text: what the attackers do, what it means, what helps. Nothing is written here. Pure.
+
+A sentence stands in one list only: in that of the heading above it ("Implications", "Recommendations"), else among what the
+attackers do, else where its words put it. What the attackers do are the sentences that blame them or tell their aims.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import ahocorasick_rs
 
 from workers.classify.scanner import Sentence
 from workers.classify.text import FieldText
-from workers.model import Summary
+from workers.model import Attacker, Summary
 
 __all__ = ["Picker"]
 
-_MOST = 5
+_MOST = 6
+_ACTIVITY_MOST = 10
 _LONGEST = 600
 _SHORTEST = 12
+_HEADING_LONGEST = 48
+_HEADING_WORDS_MOST = 5
+_BULLETS = ("* ", "- ", "+ ", "• ", "・", "#", "> ")
+
+Sentences: TypeAlias = Sequence[tuple[FieldText, Sentence]]
 
 
 class Picker:
@@ -27,43 +38,106 @@ class Picker:
         self._automaton = ahocorasick_rs.AhoCorasick(list(words), matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
 
     def summarise(
-        self,
-        title: str | None,
-        active: Sequence[tuple[FieldText, Sentence]],
-        sentences: Sequence[tuple[FieldText, Sentence]],
+        self, title: str | None, active: Iterable[int], sentences: Sentences, attackers: Sequence[Attacker]
     ) -> Summary:
-        """`active` are the sentences with an attacker's reading; the rest is picked by words."""
-        implied: dict[int, tuple[FieldText, Sentence]] = {}
-        helping: dict[int, tuple[FieldText, Sentence]] = {}
-        starts: dict[str, list[int]] = {}
-        listed: dict[str, list[tuple[FieldText, Sentence]]] = {}
-        for entry in sentences:
-            starts.setdefault(entry[0].name, []).append(entry[1].start)
-            listed.setdefault(entry[0].name, []).append(entry)
-        for name, group in listed.items():
-            if name == "title":
+        """`active` are the numbers of the sentences that blame somebody."""
+        acting = {*active, *_telling(sentences, attackers)}
+        implied: dict[int, bool] = {}
+        helping: dict[int, bool] = {}
+        for number, is_implication in self._matches(sentences):
+            wanted = implied if is_implication else helping
+            if len(wanted) >= _MOST or number in wanted:
                 continue
-            for index, start, _ in self._automaton.find_matches_as_indexes(group[0][0].folded):
-                wanted = implied if index < self._implications else helping
-                if len(wanted) < _MOST:
-                    place = bisect_right(starts[name], start) - 1
-                    wanted.setdefault(place, group[max(place, 0)])
-                elif len(implied) >= _MOST and len(helping) >= _MOST:
-                    break
+            if _is_heading(*sentences[number]):
+                wanted |= dict.fromkeys(_below(sentences, number), True)
+            elif number not in acting:
+                wanted[number] = False
+        headed = {number for picked in (implied, helping) for number, is_headed in picked.items() if is_headed}
+        activity = [number for number in sorted(acting - headed) if not _is_heading(*sentences[number])]
+        meant = [number for number in sorted(implied) if not (number in helping and not implied[number])]
+        helps = [number for number in sorted(helping) if not (implied.get(number) and not helping[number])]
         return Summary(
             title=title or None,
-            activity=_texts(active),
-            implications=_texts(list(implied.values())),
-            mitigations=_texts(list(helping.values())),
+            activity=_texts(sentences, activity, _ACTIVITY_MOST),
+            implications=_texts(sentences, meant, _MOST),
+            mitigations=_texts(sentences, helps, _MOST),
         )
 
+    def _matches(self, sentences: Sentences) -> Iterator[tuple[int, bool]]:
+        """The number of each sentence with such a word, and whether the word tells of an implication. Titles tell of neither."""
+        for first, group in _by_field(sentences):
+            text = group[0][0]
+            if text.name == "title":
+                continue
+            starts = [sentence.start for _, sentence in group]
+            for index, start, _ in self._automaton.find_matches_as_indexes(text.folded):
+                if start and text.folded[start].isascii() and text.folded[start - 1].isalnum():
+                    continue
+                yield first + max(bisect_right(starts, start) - 1, 0), index < self._implications
 
-def _texts(found: Sequence[tuple[FieldText, Sentence]]) -> list[str]:
+
+def _by_field(sentences: Sentences) -> Iterator[tuple[int, Sentences]]:
+    """The sentences of each field with the number of the first; a field's sentences stand together."""
+    first = 0
+    for number in range(1, len(sentences) + 1):
+        if number == len(sentences) or sentences[number][0] is not sentences[first][0]:
+            yield first, sentences[first:number]
+            first = number
+
+
+def _telling(sentences: Sentences, attackers: Sequence[Attacker]) -> Iterator[int]:
+    """The sentences in which an attacker's aims stand."""
+    places = [row for attacker in attackers for aim in attacker.objectives for row in aim.evidence]
+    if not places:
+        return
+    for first, group in _by_field(sentences):
+        starts = [sentence.start for _, sentence in group]
+        for row in places:
+            if row.field == group[0][0].name:
+                yield first + max(bisect_right(starts, row.start) - 1, 0)
+
+
+def _is_heading(text: FieldText, sentence: Sentence) -> bool:
+    """A line with a hash before it, or a short one that ends in no stop."""
+    start, end = sentence.start, sentence.end
+    if end - start > _HEADING_LONGEST:
+        return text.original[start : start + 8].lstrip().startswith("#")
+    line = text.plain[start:end].strip()
+    if text.original[start:end].lstrip().startswith("#"):
+        return True
+    alone = text.plain[end : end + 1] in {"\n", ""} and not text.plain[:start].rstrip(" ")[-1:].strip()
+    return (
+        alone and 0 < len(line.split()) <= _HEADING_WORDS_MOST and line[-1].isalpha() and not line.startswith(_BULLETS)
+    )
+
+
+def _below(sentences: Sentences, heading: int) -> Iterator[int]:
+    """The sentences between a heading and the next one in its field."""
+    text = sentences[heading][0]
+    for number in range(heading + 1, min(heading + 1 + 2 * _MOST, len(sentences))):
+        if sentences[number][0] is not text or _is_heading(*sentences[number]):
+            return
+        yield number
+
+
+def _texts(sentences: Sentences, numbers: Iterable[int], most: int) -> list[str]:
     out: dict[str, None] = {}
-    for text, sentence in found:
-        picked = text.original[sentence.start : min(sentence.end + 1, sentence.start + _LONGEST)].strip()
+    for number in numbers:
+        picked = _written(*sentences[number])
         if len(picked) >= _SHORTEST:
             out[picked] = None
-        if len(out) >= _MOST:
+        if len(out) >= most:
             break
     return list(out)
+
+
+def _written(text: FieldText, sentence: Sentence) -> str:
+    """The sentence as given, without a bullet before it, and without tags where it has any."""
+    stop = min(sentence.end + 1, sentence.start + _LONGEST)
+    picked = text.original[sentence.start : stop]
+    if "<" in picked:
+        picked = " ".join(text.plain[sentence.start : stop].split())
+    picked = picked.strip()
+    while picked.startswith(_BULLETS):
+        picked = picked[1:].lstrip()
+    return picked

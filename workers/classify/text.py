@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from html import unescape
 
 import re2
@@ -41,6 +42,7 @@ _ENTITY = re2.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1
 _MARKDOWN = str.maketrans({"*": " ", "`": " ", "#": " ", "|": " ", ">": " ", "[": " ", "]": " "})
 _FULLWIDTH = str.maketrans({chr(0xFF01 + offset): chr(0x21 + offset) for offset in range(94)} | {"\u3000": " "})
 _TAG_LONGEST = 4096
+_ENTITY_LONGEST = 33
 _SAMPLE = 600
 _KANA_SHARE = 0.05
 _ENGLISH = frozenset(
@@ -121,6 +123,7 @@ def _normal_width(text: str) -> str:
 
 def _without_tags(text: str) -> str:
     parts: list[str] = []
+    endless: set[str] = set()
     position = 0
     while (opening := text.find("<", position)) >= 0:
         closing = text.find(">", opening, opening + _TAG_LONGEST)
@@ -129,7 +132,7 @@ def _without_tags(text: str) -> str:
             position = opening + 1
             continue
         parts.append(text[position:opening])
-        closing = _end_of_silent(text, opening, closing)
+        closing = _end_of_silent(text, opening, closing, endless)
         parts.append(_blank(text[opening : closing + 1]))
         position = closing + 1
     parts.append(text[position:])
@@ -137,12 +140,16 @@ def _without_tags(text: str) -> str:
     return _without_entities(joined) if "&" in joined else joined
 
 
-def _end_of_silent(text: str, opening: int, closing: int) -> int:
+def _end_of_silent(text: str, opening: int, closing: int, endless: set[str]) -> int:
+    """Where a tag with its content ends that is not read. `endless`: the tags that nothing closes from here on, looked for once."""
     head = text[opening + 1 : opening + 7].lower()
     for tag in _SILENT:
-        if head.startswith(tag):
+        if head.startswith(tag) and tag not in endless:
             end = text.find("</" + tag, closing)
-            return text.find(">", end) if end >= 0 and text.find(">", end) >= 0 else closing
+            stop = text.find(">", end) if end >= 0 else -1
+            if stop >= 0:
+                return stop
+            endless.add(tag)
     return closing
 
 
@@ -153,14 +160,23 @@ def _blank(tag: str) -> str:
 
 def _without_entities(text: str) -> str:
     parts: list[str] = []
-    position = 0
-    for found in _ENTITY.finditer(text):
-        start, end = found.span()
-        char = unescape(text[start:end])
-        parts += (text[position:start], char[:1] + " " * (end - start - 1) if char else "")
-        position = end
+    position = start = 0
+    while (start := text.find("&", start)) >= 0:
+        end = text.find(";", start, start + _ENTITY_LONGEST) + 1
+        char = _character(text[start:end]) if end else None
+        if char is None:
+            start += 1
+            continue
+        parts += (text[position:start], char, " " * (end - start - len(char)))
+        position = start = end
     parts.append(text[position:])
     return "".join(parts)
+
+
+@lru_cache(maxsize=512)
+def _character(entity: str) -> str | None:
+    """The first character that an entity stands for, empty where it stands for none; None where it is no entity."""
+    return unescape(entity)[:1] if _ENTITY.fullmatch(entity) else None
 
 
 def detect_language(given: str | None, fields: list[FieldText]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from workers import __version__
+from workers.cli.wiring_metrics import show_versions
 from workers.enrich import Enricher, NullEnricher
 from workers.errors import ConfigError, DependencyError, FatalError, FencedError
 from workers.formats.raw_item import ItemDecoder
@@ -50,8 +51,7 @@ def _pipeline(
     settings: Settings, telemetry: Telemetry, clock: Clock, late: LateAnswers | None = None
 ) -> tuple[Pipeline, Enricher]:
     reader, enricher, knowledge, rules = _stages(settings, telemetry, clock, late)
-    telemetry.set("build_info", 1, __version__)
-    telemetry.set("knowledge_info", 1, knowledge)
+    show_versions(telemetry, knowledge, settings.config_dir)
     tagger = settings.tagger
     parts = PipelineParts(
         decoder=ItemDecoder(tagger.max_item_bytes, settings.feeds),

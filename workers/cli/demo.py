@@ -21,7 +21,7 @@ __all__ = ["register"]
 
 _READ_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.1
-_FEED = {"news.jsonl": 0, "reports.jsonl": 1, "broken.jsonl": 0}
+_FEED = {"news.jsonl": 0, "reports.jsonl": 1, "broken.jsonl": 0, "stories.jsonl": 0}
 """Which file goes into which of the tagger's sources."""
 
 Tell = Callable[[str], None]
@@ -42,8 +42,8 @@ def demo(
 ) -> None:
     """Run the whole stream on this machine and show what comes out. Takes a few seconds.
 
-    Starts a small broker, a cache and a score provider on free ports of this machine, feeds some forty invented items
-    in English and Japanese, and runs the real tagger over the wire. Nothing leaves the machine, and nothing is left
+    Starts a small broker, a cache and a score provider on free ports of this machine, feeds some sixty invented items
+    in English and Japanese, and runs the real tagger and the real alerter over the wire. Nothing leaves the machine, and nothing is left
     behind. The broker is a toy for this purpose: a real stream runs on Apache Kafka.
     """
     from workers.cli.demo_report import report, report_addresses
@@ -67,12 +67,19 @@ def demo(
 
 
 def _run(stage: DemoStage, tell: Tell) -> tuple[int, Samples]:
+    from workers.cli.demo_alerts import wait_until_told
+    from workers.cli.metrics_page import total
+
     tell(f"broker on {stage.broker.bootstrap}, cache on {stage.cache.url}, all on this machine")
     tell(f"{_create_topics(stage)} topics created")
-    stage.start_tagger()
+    stage.start_workers()
     fed = _feed(stage)
     tell(f"{fed} records fed; the tagger reads them")
-    return fed, _wait_until_read(stage, fed)
+    samples = _wait_until_read(stage, fed)
+    tell("all are read; the alerter folds them into stories")
+    tagged = int(total(samples, "outcomes_total", outcome="tagged"))
+    wait_until_told(stage.settings, stage.alerter_url, tagged, stage.check_workers)
+    return fed, samples
 
 
 def _create_topics(stage: DemoStage) -> int:
@@ -92,7 +99,7 @@ def _feed(stage: DemoStage) -> int:
     settings = stage.settings
     return sum(
         ingest_documents(
-            settings.kafka, settings.tagger.sources[source], read_documents([stage.items / name]), silent_progress
+            settings.kafka, settings.tagger.sources[source], read_documents([stage.file_of(name)]), silent_progress
         )
         for name, source in _FEED.items()
     )
@@ -104,7 +111,7 @@ def _wait_until_read(stage: DemoStage, fed: int) -> Samples:
 
     deadline = time.monotonic() + _READ_WITHIN_S
     while time.monotonic() < deadline:
-        stage.check_tagger()
+        stage.check_workers()
         try:
             samples = fetch_samples(stage.metrics_url)
         except DependencyError:
@@ -118,7 +125,7 @@ def _wait_until_read(stage: DemoStage, fed: int) -> Samples:
 def _wait_until_interrupted(stage: DemoStage) -> None:
     try:
         while True:
-            stage.check_tagger()
+            stage.check_workers()
             time.sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:
         return

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
+from workers.cli.alert_lines import ALERT_COLUMNS, alert_row
 from workers.cli.dead_letters import Letter, letters_of
 from workers.cli.event_lines import COLUMNS, event_row
 from workers.cli.metrics_page import Samples, total
 from workers.cli.output import is_terminal, print_table
+from workers.formats.alert import decode_alert
 from workers.model import TaggedEvent
+from workers.model.alert import Alert
 
 if TYPE_CHECKING:
     from workers.cli.demo_stage import DemoStage
@@ -33,6 +36,7 @@ class DemoFacts:
     outcomes: Mapping[str, int]
     events: Sequence[TaggedEvent]
     letters: Sequence[Letter]
+    alerts: Sequence[Alert]
     metrics_url: str
     metrics: Mapping[str, float]
 
@@ -50,6 +54,7 @@ class DemoFacts:
             "adds_up": self.adds_up(),
             "events": [event_row(event) for event in self.events],
             "dead_letters": [_letter_row(one) for one in self.letters],
+            "alerts": [alert_row(alert) for alert in self.alerts],
             "metrics_url": self.metrics_url,
             "metrics": self.metrics,
         }
@@ -61,6 +66,11 @@ class DemoFacts:
         _section("Dead letters: records that nobody can read", ("id", "code", "detail"), letters)
         rows = [{"metric": name, "value": f"{value:g}"} for name, value in self.metrics.items()]
         _section(f"Some metrics, from {self.metrics_url}", ("metric", "value"), rows)
+        _section(
+            "Alerts: one per story, one more when it is corroborated",
+            ALERT_COLUMNS,
+            [alert_row(a) for a in self.alerts],
+        )
         counts = " + ".join(f"{count} {name.replace('_', '-')}" for name, count in self.outcomes.items())
         verdict = "nothing lost" if self.adds_up() else "THIS DOES NOT ADD UP"
         typer.secho(f"{self.fed} consumed = {counts}: {verdict}. {self.seconds:.1f} s.", bold=is_terminal())
@@ -85,6 +95,7 @@ def report(stage: DemoStage, fed: int, samples: Samples, seconds: float) -> Demo
     settings = stage.settings
     tagged = read_whole_topic(settings.kafka, settings.tagger.output)
     letters = read_whole_topic(settings.kafka, settings.tagger.dead_letter)
+    alerts = [decode_alert(record.value or b"") for record in read_whole_topic(settings.kafka, settings.alerter.alerts)]
     events = [msgspec.json.decode(record.value or b"", type=TaggedEvent) for record in tagged]
     return DemoFacts(
         fed=fed,
@@ -92,6 +103,7 @@ def report(stage: DemoStage, fed: int, samples: Samples, seconds: float) -> Demo
         outcomes={name: int(total(samples, "outcomes_total", outcome=name)) for name in _OUTCOMES},
         events=sorted(events, key=lambda event: event.item.id),
         letters=letters_of(letters),
+        alerts=sorted(alerts, key=lambda alert: (alert.watch, alert.story.id, alert.raised_at)),
         metrics_url=stage.metrics_url,
         metrics=_highlights(samples),
     )
@@ -119,6 +131,8 @@ def report_addresses(stage: DemoStage) -> None:
         {"what": "cache", "where": stage.cache.url},
         {"what": "metrics", "where": stage.metrics_url},
         {"what": "is it alive, is it ready", "where": stage.metrics_url.replace("/metrics", "/livez and /readyz")},
+        {"what": "the alerter's metrics", "where": stage.alerter_url},
+        {"what": "alerts", "where": f"{call} alerts list"},
         {"what": "follow the events", "where": f"{call} tail"},
         {"what": "feed more", "where": f"{call} ingest FILE"},
         {"what": "dead letters", "where": f"{call} dlq list"},

@@ -1,4 +1,4 @@
-"""The stage of `shirase demo`: a broker, a cache and a score provider on free ports, and a real worker beside them.
+"""The stage of `shirase demo`: a broker, a cache and a score provider on free ports, and the real workers beside them.
 
 All of it lives in one temporary folder and is gone when the stage is closed, however the demo ends. Shows nothing.
 """
@@ -6,34 +6,27 @@ All of it lives in one temporary folder and is gone when the stage is closed, ho
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from workers.cli.demo_alerts import STORIES, quick_rules, write_dated_items
 from workers.cli.demo_cache import keep_an_old_answer
+from workers.cli.demo_process import DemoProcess
 from workers.cli.invocation import Invocation
 from workers.embedded.broker import EmbeddedBroker
 from workers.embedded.demo_scores import DemoScores
 from workers.embedded.loopback import HOST, free_port
 from workers.embedded.valkey import EmbeddedValkey
-from workers.errors import ConfigError, FatalError
+from workers.errors import ConfigError
 
 if TYPE_CHECKING:
     from workers.settings import Settings
 
 __all__ = ["DemoStage"]
-
-_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
-_END_WITHIN_S = 25.0
-_LOG_LINES = 12
 
 
 class DemoStage:
@@ -43,11 +36,12 @@ class DemoStage:
         """Describe a stage with the caller's rules, routes, topics and knowledge; nothing runs before it is entered."""
         self._given = invocation
         self._closing = ExitStack()
-        self._tagger: subprocess.Popen[bytes] | None = None
+        self._workers: list[DemoProcess] = []
         self.folder = Path()
         self.broker = EmbeddedBroker()
         self.cache = EmbeddedValkey()
         self.metrics_port = 0
+        self.alerter_port = 0
 
     @property
     def items(self) -> Path:
@@ -69,6 +63,15 @@ class DemoStage:
         """Where the tagger shows its metrics."""
         return f"http://{HOST}:{self.metrics_port}/metrics"
 
+    @property
+    def alerter_url(self) -> str:
+        """Where the alerter shows its metrics."""
+        return f"http://{HOST}:{self.alerter_port}/metrics"
+
+    def file_of(self, name: str) -> Path:
+        """The file of items called `name`, ready to be fed."""
+        return write_dated_items(self.items / name, self.folder / name) if name == STORIES else self.items / name
+
     def __enter__(self) -> Self:
         if not self.items.is_dir():
             raise ConfigError(
@@ -81,10 +84,10 @@ class DemoStage:
             opening.callback(scores.stop)
             opening.enter_context(self.broker)
             opening.enter_context(self.cache)
-            self.metrics_port = free_port()
+            self.metrics_port, self.alerter_port = free_port(), free_port()
             self._write_settings(scores)
             keep_an_old_answer(self.settings)
-            opening.callback(self._end_tagger)
+            opening.callback(self._end_workers)
             self._closing = opening.pop_all()
         return self
 
@@ -93,61 +96,38 @@ class DemoStage:
     ) -> None:
         self._closing.close()
 
-    def start_tagger(self) -> None:
-        """Run the worker that `shirase run tagger` would run, in a process of its own, without the supervisor above it.
+    def start_workers(self) -> None:
+        """Run a tagger and an alerter."""
+        for name in ("tagger", "alerter"):
+            self._workers.append(DemoProcess(name, self.invocation.arguments(), self.folder))
 
-        Its standard input is our pipe: a worker ends when that does, so that none is left over however the demo dies.
-        """
-        command = [sys.executable, "-m", "workers.cli.main", *self.invocation.arguments(), "run", "tagger"]
-        with (self.folder / "tagger.log").open("ab") as log:
-            self._tagger = subprocess.Popen(  # noqa: S603 - ourselves
-                [*command, "--worker-slot", "0"],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env=_environment(os.environ),
-                start_new_session=True,  # Ctrl-C is for us: we end it in good order
-            )
-
-    def check_tagger(self) -> None:
-        """Raises FatalError, with what the tagger said last, where it has ended."""
-        if self._tagger is not None and self._tagger.poll() is not None:
-            raise FatalError("demo", f"the tagger ended with {self._tagger.returncode}\n{self.log_end()}")
+    def check_workers(self) -> None:
+        """Raises FatalError, with what it said last, where one has ended."""
+        for worker in self._workers:
+            worker.check()
 
     def log_end(self) -> str:
-        """The last lines of the tagger's log."""
-        text = (self.folder / "tagger.log").read_text(encoding="utf-8", errors="replace")
-        return "\n".join(text.splitlines()[-_LOG_LINES:])
+        """The last lines of the workers' logs."""
+        return "\n".join(worker.log_end() for worker in self._workers)
 
     def _write_settings(self, scores: DemoScores) -> None:
         shutil.copytree(self._given.config_dir, self.folder / "config", ignore=shutil.ignore_patterns("demo"))
         lookups = (self.items / "lookups.toml").read_text(encoding="utf-8")
         lookups = lookups.replace("{epss}", scores.url).replace("{slow}", scores.slow_url)
         (self.folder / "config/lookups.toml").write_text(lookups, encoding="utf-8")
+        quick_rules(self.folder / "config/alerts.toml")
         (self.folder / "demo.toml").write_text(
             f'[kafka]\nbootstrap_servers = "{self.broker.bootstrap}"\n'
             f'[redis]\nurl = "{self.cache.url}"\ntimeout_ms = 250\n'
             f'[metrics]\nhost = "{HOST}"\nport = {self.metrics_port}\n'
+            f"[alerter]\nmetrics_port = {self.alerter_port}\n"
             '[filter]\nexclude_sources = ["Sponsored Posts"]\n',
             encoding="utf-8",
         )
 
-    def _end_tagger(self) -> None:
-        tagger, self._tagger = self._tagger, None
-        if tagger is None:
-            return
-        tagger.send_signal(signal.SIGTERM)
-        try:
-            tagger.wait(_END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            tagger.kill()
-            tagger.wait()
-        if tagger.stdin is not None:
-            tagger.stdin.close()
-
-
-def _environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment without settings of other stages, with this very package on the path, and the worker's name."""
-    kept = {name: value for name, value in given.items() if not name.startswith("SHIRASE_")}
-    path = [str(_PACKAGE_PARENT), *filter(None, [kept.get("PYTHONPATH")])]
-    return kept | {"PYTHONPATH": os.pathsep.join(path), "SHIRASE_KAFKA__INSTANCE": "demo"}
+    def _end_workers(self) -> None:
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.ask_to_end()
+        for worker in workers:
+            worker.end()

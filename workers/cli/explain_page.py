@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page_of"]
 
-_LEGEND = ("attacker", "target", "accuser", "bystander", "denied", "no role", "not a name")
+_LEGEND = ("attacker", "group", "target", "accuser", "bystander", "denied", "no role", "not a name")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 

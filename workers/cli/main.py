@@ -14,7 +14,22 @@ import typer
 from typer.core import TyperGroup
 
 from workers import __version__
-from workers.cli import cache, config, demo, dlq, explain, ingest, knowledge, lookup, rules, run, tag, tail, topics
+from workers.cli import (
+    alerts,
+    cache,
+    config,
+    demo,
+    dlq,
+    explain,
+    ingest,
+    knowledge,
+    lookup,
+    rules,
+    run,
+    tag,
+    tail,
+    topics,
+)
 from workers.cli.invocation import Invocation, find_config_dir
 from workers.errors import ConfigError, ShiraseError
 
@@ -22,7 +37,7 @@ __all__ = ["EXIT_CONFIG", "EXIT_NO", "app", "main"]
 
 EXIT_NO = 1
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
-_COMMANDS = (demo, run, ingest, tag, explain, tail, lookup, topics, dlq, cache, config, knowledge, rules)
+_COMMANDS = (demo, run, ingest, tag, explain, tail, alerts, lookup, topics, dlq, cache, config, knowledge, rules)
 
 
 class _Program(TyperGroup):

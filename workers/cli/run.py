@@ -1,4 +1,4 @@
-"""`shirase run tagger`: the supervisor with its workers, or, with --worker-slot, one of those workers."""
+"""`shirase run tagger|alerter`: the supervisor with its workers, or, with --worker-slot, one of those workers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,40 @@ def tagger(  # noqa: PLR0913 - a command's options
     own = ["--guarantee", guarantee.value] if guarantee is not None else []
     idle = ["--until-idle"] if until_idle else []
     command = [sys.executable, "-m", "workers.cli.main", *invocation.arguments(), "run", "tagger", *own, *idle]
-    raise typer.Exit(_supervise(settings, workers, command))
+    raise typer.Exit(_supervise(settings, workers, command, settings.tagger.grace_s))
+
+
+@_run.command("alerter")
+def alerter(
+    context: typer.Context,
+    *,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=256, help="How many worker processes share the partitions.")
+    ] = 1,
+    over: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file laid over shirase.toml.")
+    ] = None,
+    config_dir: Annotated[
+        Path | None,
+        typer.Option("--config-dir", metavar="DIR", help="The folder that holds shirase.toml and the rest."),
+    ] = None,
+    worker_slot: Annotated[int | None, typer.Option("--worker-slot", hidden=True, min=0)] = None,
+) -> None:
+    """Read tagged events from Kafka, fold them into stories, and raise alerts, until Ctrl-C or SIGTERM.
+
+    What is watched and what is worth an alert stands in alerts.toml. Workers that die are started again; the exit codes
+    are those of `run tagger`.
+    """
+    invocation = _with_options(invocation_of(context), over, config_dir)
+    settings = invocation.settings()
+    if worker_slot is not None:
+        from workers.adapters.process import end_with_parent
+        from workers.cli.wiring_alerter import run_alerter
+
+        end_with_parent(sys.stdin.fileno())
+        raise typer.Exit(run_alerter(settings, slot=worker_slot))
+    command = [sys.executable, "-m", "workers.cli.main", *invocation.arguments(), "run", "alerter"]
+    raise typer.Exit(_supervise(settings, workers, command, settings.alerter.grace_s))
 
 
 def _with_options(invocation: Invocation, over: Path | None, config_dir: Path | None) -> Invocation:
@@ -94,7 +127,7 @@ def _work(settings: Settings, slot: int, *, until_idle: bool) -> int:
     return run_worker(settings, slot=slot, instance=settings.kafka.instance, until_idle=until_idle)
 
 
-def _supervise(settings: Settings, workers: int, command: list[str]) -> int:
+def _supervise(settings: Settings, workers: int, command: list[str], grace_s: float) -> int:
     import structlog
 
     from workers.adapters.log import configure_logging
@@ -108,7 +141,7 @@ def _supervise(settings: Settings, workers: int, command: list[str]) -> int:
         settings.supervisor,
         spawn=spawn_worker(command, instance),
         clock=SystemClock(),
-        grace_s=settings.tagger.grace_s + 2.0,
+        grace_s=grace_s + 2.0,
         tell=structlog.get_logger("shirase.supervisor").info,
     )
     for number in (signal.SIGTERM, signal.SIGINT):

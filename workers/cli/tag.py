@@ -38,6 +38,8 @@ class Format(StrEnum):
 
     JSON = "json"
     MARKDOWN = "markdown"
+    ECS = "ecs"
+    STIX = "stix"
 
 
 Rendering: TypeAlias = "Callable[[Tagged], bytes]"
@@ -55,8 +57,27 @@ def render_analysis(tagged: Tagged) -> bytes:
     return f"{render_markdown(tagged.event)}\n---\n\n".encode()
 
 
+def render_documents(tagged: Tagged) -> bytes:
+    """Elastic Common Schema: one document per attacker, each on a line."""
+    from workers.formats.ecs import render_ecs
+
+    return render_ecs(tagged.event)
+
+
+def render_bundle(tagged: Tagged) -> bytes:
+    """A STIX 2.1 bundle on one line."""
+    from workers.formats.stix import render_stix
+
+    return render_stix(tagged.event) + b"\n"
+
+
 # A further format is a member of Format and a row here.
-_RENDERINGS: dict[Format, Rendering] = {Format.JSON: render_json, Format.MARKDOWN: render_analysis}
+_RENDERINGS: dict[Format, Rendering] = {
+    Format.JSON: render_json,
+    Format.MARKDOWN: render_analysis,
+    Format.ECS: render_documents,
+    Format.STIX: render_bundle,
+}
 
 
 @dataclass(slots=True)
@@ -77,7 +98,11 @@ def tag(
     *,
     output_format: Annotated[
         Format,
-        typer.Option("--format", help="How events are written: json, one a line, or markdown, an analysis each."),
+        typer.Option(
+            "--format",
+            help="How events are written: json, one a line; markdown, an analysis each; ecs, an Elastic Common Schema "
+            "document a line for each attacker; stix, a STIX 2.1 bundle a line.",
+        ),
     ] = Format.JSON,
 ) -> None:
     """Read items from files and print tagged events. Needs no server.

@@ -127,7 +127,7 @@ class _Wiring:
         return LateBook(parts, self._clock, self._telemetry)
 
     def _shared_cache(self) -> AnswerCache:
-        redis, cache = self._settings.redis, self._settings.cache
+        redis = self._settings.redis
         if redis.url is None:
             return NoSharedCache()
         from workers.adapters.redis_cache import RedisCacheStore
@@ -135,9 +135,12 @@ class _Wiring:
         password = None if redis.password_file is None else read_secret(redis.password_file, "redis.password_file")
         store = RedisCacheStore(redis, password)
         self._closers.append(store.close)
+        return SharedCache(store, self._gate("redis"), self._telemetry, limiter=store)
+
+    def _gate(self, dependency: str) -> Gate:
+        cache = self._settings.cache
         policy = BreakerPolicy(failures=cache.breaker_failures, open_s=cache.breaker_open_ms / 1000)
-        gate = Gate("redis", policy, self._clock, self._telemetry)
-        return SharedCache(store, gate, self._telemetry, limiter=store)
+        return Gate(dependency, policy, self._clock, self._telemetry)
 
     def _provider(self, row: LookupSettings, where: str) -> LookupProvider:
         if row.endpoint is not None:
@@ -165,7 +168,11 @@ class _Wiring:
         from workers.adapters.http_json import HttpJsonProvider
 
         secret = None if row.key_file is None else read_secret(row.key_file, f"{where}.key_file")
-        kind = HttpCatalogueProvider if row.catalogue else HttpJsonProvider
-        provider = kind(row, self._settings.http, self._clock, secret)
+        http, clock = self._settings.http, self._clock
+        provider: HttpCatalogueProvider | HttpJsonProvider
+        if row.catalogue:
+            provider = HttpCatalogueProvider(row, http, clock, secret, self._gate(row.provider))
+        else:
+            provider = HttpJsonProvider(row, http, clock, secret)
         self._closers.append(provider.close)
         return provider

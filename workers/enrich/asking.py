@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workers.enrich.breaker import Gate
+from workers.enrich.rate import Budget
 from workers.enrich.rows import LookupRow
 from workers.enrich.tools import EnrichTools
 from workers.errors import DependencyError
-from workers.ports import ProviderAnswer
+from workers.ports import ProviderAnswer, Rate
 
 __all__ = ["Asker"]
 
@@ -26,10 +27,11 @@ SHORTEST_WAIT_S = 0.001
 class Asker:
     """Asks one row's provider. For several threads."""
 
-    def __init__(self, row: LookupRow, tools: EnrichTools, gate: Gate) -> None:
+    def __init__(self, row: LookupRow, tools: EnrichTools, gate: Gate, budget: Budget | None) -> None:
         self._row = row
         self._tools = tools
         self.gate = gate
+        self.budget = budget
 
     def ask(self, keys: Sequence[str]) -> Mapping[str, ProviderAnswer]:
         """What the provider knows of `keys`; nothing where it did not answer."""
@@ -73,9 +75,16 @@ class Asker:
         rate = self._row.rate
         if rate is None:
             return
-        while wait := self._tools.rates.take_token(self._row.bucket, rate, self._tools.clock.wall()):
+        while wait := self._take_token(rate):
             if not self._paused(max(wait, SHORTEST_WAIT_S), deadline):
                 raise DependencyError(self._row.settings.provider, "rate")
+
+    def _take_token(self, rate: Rate) -> float:
+        """0 where a token was taken, else the seconds until there may be one."""
+        token = self._tools.rates.take_token(self._row.bucket, rate, self._tools.clock.wall())
+        if self.budget is not None:
+            self.budget.note(token.left)
+        return token.wait_s
 
     def _paused(self, seconds: float, deadline: float) -> bool:
         """Whether the pause was taken: it ends before the deadline, and nobody closes meanwhile."""

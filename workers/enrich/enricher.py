@@ -9,7 +9,7 @@ batch's back. Everything cached costs a dictionary access per question: no provi
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -18,8 +18,11 @@ from workers.enrich.asking import Asker
 from workers.enrich.breaker import BreakerPolicy, Gate
 from workers.enrich.fetching import Flight, RowFetcher
 from workers.enrich.planner import LookupRequest, Plan, Planner
+from workers.enrich.pool import ThreadPool
 from workers.enrich.process_cache import Held
+from workers.enrich.rate import Budget
 from workers.enrich.rows import Cell, LookupRow, cache_key
+from workers.enrich.seconds import Need, SecondSources
 from workers.enrich.tools import EnrichTools
 from workers.errors import DependencyError
 from workers.model import Lookup, LookupStatus
@@ -59,7 +62,13 @@ class CachedEnricher:
         self._tools = tools
         self._planner = Planner(rows)
         self._askers = askers_of(rows, tools)
-        self._fetchers = {at: RowFetcher(at, rows[at], tools, asker) for at, asker in self._askers.items()}
+        pools = _pools_of([rows[at] for at in self._askers])
+        self._fetchers = {
+            at: RowFetcher(at, rows[at], tools, asker, pools[rows[at].settings.provider])
+            for at, asker in self._askers.items()
+        }
+        self._seconds = SecondSources(rows)
+        self._budgets = {asker.budget for asker in self._askers.values() if asker.budget is not None}
         self._late_rows = frozenset(at for at, row in enumerate(rows) if row.settings.complete_late)
 
     def look_up(self, requests: Sequence[LookupRequest]) -> Sequence[list[Lookup]]:
@@ -69,8 +78,10 @@ class CachedEnricher:
         plans = [plan(request) for request in requests]
         cells = dict.fromkeys([step for steps in plans for step in steps if not isinstance(step, Lookup)])
         answers = self._answer(cells, started) if cells else {}
-        lookups = [[step if isinstance(step, Lookup) else answers[step] for step in steps] for steps in plans]
+        lookups = _filled(plans, answers) if self._seconds else _filled_whole(plans, answers)
         self._count(lookups)
+        for budget in self._budgets:
+            budget.show()
         if self._late_rows and self._tools.late is not None:
             self._note_late(requests, plans, answers)
         return lookups
@@ -89,7 +100,9 @@ class CachedEnricher:
         """Look once more for what items still wait for, and send what was found."""
         late = self._tools.late
         if late is not None and (cells := late.open_questions()):
-            late.settle(self._answer(cells, self._tools.clock.monotonic()))
+            answers = self._answer(cells, self._tools.clock.monotonic())
+            late.settle(answers)
+            late.forget(cell for cell in cells if cell not in answers)
 
     def _note_late(
         self, requests: Sequence[LookupRequest], plans: Sequence[Plan], answers: Mapping[Cell, Lookup]
@@ -118,9 +131,10 @@ class CachedEnricher:
             held = self._tools.process.peek(late.open_questions(), self._tools.now_ms())
             late.settle({cell: one.fresh for cell, one in held.items()})
 
-    def _answer(self, cells: Iterable[Cell], started: float) -> dict[Cell, Lookup]:
+    def _answer(self, cells: Collection[Cell], started: float) -> dict[Cell, Lookup]:
+        """The answers; none for a second source that has nothing to add."""
         now_ms = self._tools.now_ms()
-        answers, rest = self._tools.process.read(cells, now_ms, started)
+        answers, rest = self._read_process(cells, now_ms, started)
         self._tools.telemetry.add("cache_requests_total", len(answers), "process", "hit")
         if rest:
             self._tools.telemetry.add("cache_requests_total", len(rest), "process", "miss")
@@ -130,7 +144,27 @@ class CachedEnricher:
                 self._answer_remotely(remote, answers, now_ms, started)
             for number, key in rest.keys() - answers.keys():
                 answers[number, key] = self._rows[number].without_answer(key, LookupStatus.UNAVAILABLE)
+            for cell in self._seconds.split(answers)[1] if self._seconds else ():
+                if self._seconds.need_of(cell, answers) is Need.NO:
+                    del answers[cell]
         return answers
+
+    def _read_process(
+        self, cells: Collection[Cell], now_ms: int, started: float
+    ) -> tuple[dict[Cell, Lookup], dict[Cell, Held | None]]:
+        """What the process knows, and the rest. Second sources that have nothing to add are in neither."""
+        read = self._tools.process.read
+        if not self._seconds:
+            return read(cells, now_ms, started)
+        firsts, seconds = self._seconds.split(cells)
+        answers, rest = read(firsts, now_ms, started)
+        known = answers
+        if unread := {first for cell in seconds if (first := self._seconds.first_of(cell)) not in answers}:
+            held = self._tools.process.peek(unread, now_ms)
+            known = answers | {cell: one.fresh for cell, one in held.items()}
+        wanted = self._seconds.not_unneeded(seconds, known)
+        more, others = read(wanted, now_ms, started)
+        return answers | more, rest | others
 
     def _answer_locally(self, cells: Sequence[Cell], answers: dict[Cell, Lookup]) -> None:
         for number, keys in _by_row(cells).items():
@@ -150,7 +184,16 @@ class CachedEnricher:
     ) -> None:
         held, again = self._consult_shared(rest, now_ms)
         answers.update({cell: kept.at(now_ms) for cell, kept in held.items()})
-        self._fetch([cell for cell in rest if cell not in answers], again, answers, started)
+        missing = [cell for cell in rest if cell not in answers]
+        if not self._seconds:
+            self._fetch(missing, again, answers, started)
+            return
+        first_missing, second_missing = self._seconds.split(missing)
+        first_again, second_again = self._seconds.split(again)
+        self._fetch(first_missing, first_again, answers, started)
+        known = {cell: self._rows[cell[0]].without_answer(cell[1], LookupStatus.UNAVAILABLE) for cell in first_missing}
+        needed = self._seconds.needed(known | answers)
+        self._fetch([*filter(needed, second_missing)], [*filter(needed, second_again)], answers, started)
 
     def _consult_shared(self, rest: Mapping[Cell, Held | None], now_ms: int) -> tuple[dict[Cell, Held], list[Cell]]:
         """The best that shared cache and process hold of each cell, and the cells to be refreshed behind the batch."""
@@ -214,7 +257,38 @@ def askers_of(rows: Sequence[LookupRow], tools: EnrichTools) -> dict[int, Asker]
         provider: Gate(provider, policy, tools.clock, tools.telemetry)
         for provider in dict.fromkeys(row.settings.provider for row in remote.values())
     }
-    return {at: Asker(row, tools, gates[row.settings.provider]) for at, row in remote.items()}
+    budgets: dict[str, Budget] = {}
+    for row in remote.values():
+        provider = row.settings.provider
+        if row.rate is not None and provider not in budgets:
+            budgets[provider] = Budget(provider, row.rate, tools.clock, tools.telemetry)
+    return {
+        at: Asker(row, tools, gates[row.settings.provider], budgets.get(row.settings.provider))
+        for at, row in remote.items()
+    }
+
+
+def _pools_of(rows: Sequence[LookupRow]) -> dict[str, ThreadPool]:
+    """One for each provider, as large as the largest of its rows wants it: so many calls to it at once, and no more."""
+    threads: dict[str, int] = {}
+    for row in rows:
+        provider = row.settings.provider
+        threads[provider] = max(threads.get(provider, 1), row.settings.concurrency)
+    return {provider: ThreadPool(f"lookup-{provider}", threads=number) for provider, number in threads.items()}
+
+
+def _filled_whole(plans: Sequence[Plan], answers: Mapping[Cell, Lookup]) -> list[list[Lookup]]:
+    """The plans with the answers in the place of their questions: all of them have one."""
+    return [[step if isinstance(step, Lookup) else answers[step] for step in steps] for steps in plans]
+
+
+def _filled(plans: Sequence[Plan], answers: Mapping[Cell, Lookup]) -> list[list[Lookup]]:
+    """The same, but for the questions that nobody needs answered."""
+    get = answers.get
+    return [
+        [one for step in steps if (one := step if isinstance(step, Lookup) else get(step)) is not None]
+        for steps in plans
+    ]
 
 
 def _by_row(cells: Iterable[Cell]) -> dict[int, list[str]]:

@@ -52,12 +52,13 @@ class Flight:
 class RowFetcher:
     """The flights of one row. For several threads."""
 
-    def __init__(self, number: int, row: LookupRow, tools: EnrichTools, asker: Asker) -> None:
+    def __init__(self, number: int, row: LookupRow, tools: EnrichTools, asker: Asker, pool: ThreadPool) -> None:
+        """`pool`: the provider's threads, which its rows share."""
         self._number = number
         self._row = row
         self._tools = tools
         self._asker = asker
-        self._pool = ThreadPool(f"lookup-{row.settings.provider}", threads=row.settings.concurrency)
+        self._pool = pool
         self._lock = Lock()
         self._in_air: dict[str, Flight] = {}
         self._overdue: set[Flight] = set()

@@ -54,6 +54,11 @@ class ActorFacts(Protocol):
         """Sectors that it has attacked, as the catalogue has them."""
         ...
 
+    @property
+    def tools(self) -> Sequence[str]:
+        """Malware and tools that it is known to use, by name."""
+        ...
+
 
 class TechniqueFacts(Protocol):
     """What the knowledge holds of one technique."""
@@ -114,21 +119,38 @@ class TechniqueProvider:
 
     def fetch(self, keys: Sequence[str], timeout_s: float) -> Mapping[str, ProviderAnswer]:  # noqa: ARG002 - the port
         """See the port. An id that the knowledge lacks is "nothing known"."""
-        return {key: _technique_answer(key, self._techniques.get(key)) for key in keys}
+        return {key: self._answer(key) for key in keys}
+
+    def _answer(self, key: str) -> ProviderAnswer:
+        technique = self._techniques.get(key)
+        if technique is None:
+            return ProviderAnswer(value=None)
+        parent, _, sub = key.partition(".")
+        successor = self._standing(technique)
+        return ProviderAnswer(
+            value={
+                "name": technique.name,
+                "attack_url": _technique_page(key),
+                "parent": parent if sub else None,
+                "successor": successor,
+                "successor_url": None if successor is None else _technique_page(successor),
+            }
+        )
+
+    def _standing(self, technique: TechniqueFacts) -> str | None:
+        """The id that stands in the end: what replaced a technique may have been replaced itself. None in a circle."""
+        last, following, seen = None, technique.successor, set[str]()
+        while following is not None:
+            if following in seen:
+                return None
+            seen.add(following)
+            next_one = self._techniques.get(following)
+            last, following = following, None if next_one is None else next_one.successor
+        return last
 
 
-def _technique_answer(key: str, technique: TechniqueFacts | None) -> ProviderAnswer:
-    if technique is None:
-        return ProviderAnswer(value=None)
-    parent, _, sub = key.partition(".")
-    return ProviderAnswer(
-        value={
-            "name": technique.name,
-            "attack_url": ATTACK_TECHNIQUE_PAGE.format(f"{parent}/{sub}" if sub else parent),
-            "parent": parent if sub else None,
-            "successor": technique.successor,
-        }
-    )
+def _technique_page(technique_id: str) -> str:
+    return ATTACK_TECHNIQUE_PAGE.format(technique_id.replace(".", "/"))
 
 
 def _answer(actor: ActorFacts | None) -> ProviderAnswer:
@@ -145,5 +167,6 @@ def _answer(actor: ActorFacts | None) -> ProviderAnswer:
             "kind": actor.kind,
             "targets": list(actor.targets),
             "sectors": list(actor.sectors),
+            "tools": list(actor.tools),
         }
     )

@@ -83,6 +83,13 @@ class LateBook:
         if by_item:
             self._send(by_item)
 
+    def forget(self, cells: Iterable[Cell]) -> None:
+        """Nobody need wait for these any more: what they were to tell has become known otherwise."""
+        with self._lock:
+            number = sum(self._forget(cell) for cell in cells if cell in self._waiting)
+        if number:
+            self._count("unneeded", number)
+
     def keep_looking(self, look: Callable[[], None], is_over: Callable[[float], bool]) -> None:
         """Run `look` now and then on a thread of its own, while anything waits; `is_over` waits and says when to end."""
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from workers.enrich.breaker import Gate
 from workers.errors import DependencyError
-from workers.ports import CacheEntry, CacheStore, Rate, RateLimiter, Telemetry
+from workers.ports import CacheEntry, CacheStore, Rate, RateLimiter, Telemetry, Token
 
 __all__ = ["AnswerCache", "NoSharedCache", "SharedCache"]
 
@@ -38,7 +38,7 @@ class AnswerCache(Protocol):
         """Give the locks back. Those that cannot be given back expire."""
         ...
 
-    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float | None:
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> Token | None:
         """See `workers.ports.RateLimiter`; None where the cache did not answer."""
         ...
 
@@ -60,7 +60,7 @@ class NoSharedCache:
     def unlock(self, keys: Sequence[str], token: str) -> None:
         """See `AnswerCache`."""
 
-    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float | None:  # noqa: ARG002 - the port's shape
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> Token | None:  # noqa: ARG002 - the port's shape
         """See `AnswerCache`."""
         return None
 
@@ -123,17 +123,17 @@ class SharedCache:
         else:
             self._gate.succeeded()
 
-    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float | None:
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> Token | None:
         """See `workers.ports.RateLimiter`; None where the cache did not answer."""
         if self._limiter is None or not self._gate.allows():
             return None
         try:
-            wait = self._limiter.take_token(bucket, rate, now_s)
+            token = self._limiter.take_token(bucket, rate, now_s)
         except DependencyError as error:
             self._trouble(error, 1)
             return None
         self._gate.succeeded()
-        return wait
+        return token
 
     def _trouble(self, error: DependencyError, keys: int) -> None:
         if error.code in WRITES_REFUSED:

@@ -11,10 +11,11 @@ import uuid
 
 from workers.model import RawItem
 
-__all__ = ["EVENT_NAMESPACE", "ITEM_NAMESPACE", "content_digest", "event_id", "fast_uuid5", "item_id"]
+__all__ = ["EVENT_NAMESPACE", "ITEM_NAMESPACE", "STIX_NAMESPACE", "content_digest", "event_id", "fast_uuid5", "item_id"]
 
 ITEM_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:shirase:item").bytes
 EVENT_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:shirase:event").bytes
+STIX_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:shirase:stix").bytes
 
 
 def fast_uuid5(namespace: bytes, name: str) -> str:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from workers.model import ActorMatch, Attacker, Sector, TaggedEvent
+from workers.model import ActorMatch, Attacker, Objective, Sector, TaggedEvent
 
 __all__ = ["render_markdown"]
 
 NONE_MENTIONED = "None explicitly mentioned"
 NOT_SPECIFIED = "Not specified"
 NOT_ANALYSED = "Not analysed"
+# What is less sure than not is no answer to "which sectors", and is not kept quiet either.
+_SURE = 0.5
 
 
 def render_markdown(event: TaggedEvent) -> str:
     """The analysis summary, ending in a newline."""
     sections = (
         ("Attribution & Identity", _attribution(event)),
-        ("Activity Summary", _sentences(event, event.summary.activity)),
+        ("Activity Summary", _activity(event)),
         ("Tactics, Techniques & Procedures", _techniques(event)),
         ("Targeting", _targeting(event)),
         ("Tools & Infrastructure", _tools(event)),
@@ -44,7 +46,7 @@ def _attribution(event: TaggedEvent) -> Iterator[str]:
 
 
 def _aims(attacker: Attacker) -> str:
-    aims = _list(objective.id.replace("-", " ") for objective in attacker.objectives)
+    aims = _list(objective.id for objective in attacker.objectives)
     return f" ({aims})" if aims else ""
 
 
@@ -63,17 +65,28 @@ def _name(actor: ActorMatch) -> str:
 def _techniques(event: TaggedEvent) -> Iterator[str]:
     described = [f"{t.id} {t.name}" for t in event.techniques if not t.explicit]
     explicit = [f"{t.id} {t.name}" for t in event.techniques if t.explicit]
-    for objective in dict.fromkeys(o.id for a in event.attackers for o in a.objectives):
-        yield f"* Objective: {objective.replace('-', ' ')}"
+    for attacker in event.attackers:
+        for objective in attacker.objectives:
+            yield f"* Objective of {_label(attacker)}: {objective.id}{_words(objective)}"
     for technique in described:
         yield f"* Described: {technique}"
     yield f"* **MITRE ATT&CK IDs:** {_list(explicit) or _empty(event, 'techniques', NONE_MENTIONED)}"
 
 
+def _words(objective: Objective) -> str:
+    """The words of the text that tell the objective."""
+    quotes = {" ".join(row.quote.split()).casefold(): None for row in objective.evidence}
+    return f" (“{'”, “'.join(quotes)}”)" if quotes else ""
+
+
 def _targeting(event: TaggedEvent) -> Iterator[str]:
     targets = event.targets
     unknown = _empty(event, "targets", NOT_SPECIFIED)
-    yield f"* **Sectors:** {_list(map(_sector, targets.sectors)) or unknown}"
+    sure = [sector for sector in targets.sectors if sector.score >= _SURE]
+    others = [sector for sector in targets.sectors if sector.score < _SURE]
+    yield f"* **Sectors:** {_list(map(_sector, sure)) or unknown}"
+    if others:
+        yield f"* **Less surely:** {_list(map(_sector, others))}"
     yield f"* **Geography:** {_list(country.code for country in targets.countries) or unknown}"
     yield f"* **Victims:** {_list(organisation.name for organisation in targets.organisations) or unknown}"
 
@@ -89,6 +102,28 @@ def _tools(event: TaggedEvent) -> Iterator[str]:
     yield f"* **Malware families used:** {malware or _empty(event, 'malware', NOT_SPECIFIED)}"
     yield f"* **Infrastructure (C2, domains, IPs):** {infrastructure or _empty(event, 'indicators', NOT_SPECIFIED)}"
     yield f"* **Vulnerabilities:** {vulnerabilities or _empty(event, 'vulnerabilities', NOT_SPECIFIED)}"
+
+
+def _activity(event: TaggedEvent) -> list[str]:
+    """What the attackers do, each sentence under those whom its words blame."""
+    if not event.summary.activity:
+        return _sentences(event, ())
+    lines = []
+    for sentence in event.summary.activity:
+        told = " ".join(sentence.split())
+        names = _list(_label(attacker) for attacker in event.attackers if _speaks_of(told, attacker))
+        lines.append(f"* [{names}] {told}" if names else f"* {told}")
+    return lines
+
+
+def _speaks_of(sentence: str, attacker: Attacker) -> bool:
+    """Whether a stretch stands in the sentence that blames the attacker or tells its aims."""
+    rows = [*attacker.evidence, *(row for aim in attacker.objectives for row in aim.evidence)]
+    return any(quote in sentence for row in rows if (quote := " ".join(row.quote.split())))
+
+
+def _label(attacker: Attacker) -> str:
+    return attacker.country or _list(actor.name for actor in attacker.actors) or "no known sponsor"
 
 
 def _sentences(event: TaggedEvent, sentences: Sequence[str]) -> list[str]:

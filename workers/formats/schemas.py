@@ -12,11 +12,17 @@ from pathlib import Path
 import msgspec
 
 from workers.model import Enrichment, RawItem, TaggedEvent
+from workers.model.alert import Alert
 
 __all__ = ["generated_schemas"]
 
 _BASE = "https://shirase.invalid/schema/"
-_MESSAGES = {"raw-item.json": RawItem, "tagged-event.json": TaggedEvent, "enrichment.json": Enrichment}
+_MESSAGES = {
+    "raw-item.json": RawItem,
+    "tagged-event.json": TaggedEvent,
+    "enrichment.json": Enrichment,
+    "alert.json": Alert,
+}
 _HEADERS = (
     "shirase-error-code",
     "shirase-error-detail",

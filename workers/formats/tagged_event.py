@@ -12,6 +12,7 @@ import msgspec
 
 from workers.formats.ids import event_id
 from workers.formats.raw_item import Decoded
+from workers.formats.text_signature import item_signature
 from workers.model import Analysis, ItemRef, Lookup, Provenance, TaggedEvent
 from workers.model.records import Headers
 
@@ -45,7 +46,7 @@ class EventBuilder:
         """The event of one item."""
         return TaggedEvent(
             id=event_id(decoded.item_id, decoded.content_sha256),
-            item=_reference(decoded, analysis.language),
+            item=_reference(decoded, analysis),
             analysed=analysis.analysed,
             attackers=analysis.attackers,
             targets=analysis.targets,
@@ -61,17 +62,19 @@ class EventBuilder:
         )
 
 
-def _reference(decoded: Decoded, detected_language: str | None) -> ItemRef:
+def _reference(decoded: Decoded, analysis: Analysis) -> ItemRef:
     item = decoded.item
+    is_incident = bool(analysis.attackers or analysis.targets.countries)
     return ItemRef(
         id=decoded.item_id,
         content_sha256=decoded.content_sha256,
         title=item.title,
         url=item.url,
-        language=item.language or detected_language,
+        language=item.language or analysis.language,
         published_at=item.published_at,
         source=item.source,
         tlp=decoded.tlp,
+        text_signature=item_signature(item) if is_incident else None,
     )
 
 

@@ -16,6 +16,7 @@ from workers.knowledge.entries import ActorEntry, ActorKind
 from workers.knowledge.galaxy import GalaxyRow
 from workers.knowledge.overlay import rows, strings
 from workers.knowledge.spelling import squash
+from workers.knowledge.tooling import tools_by_actor
 
 __all__ = ["ActorTable", "build_actors"]
 
@@ -64,6 +65,7 @@ class _Draft:
 
     def __init__(self, row: GalaxyRow) -> None:
         self.id = row.id
+        self.ids = [row.id]
         self.name = row.name
         self.names = [row.name, *row.synonyms]
         self.attack_id = row.external_id if (row.external_id or "").startswith("G") else None
@@ -75,6 +77,7 @@ class _Draft:
 
     def absorb(self, row: GalaxyRow) -> None:
         """Takes over what `row` adds."""
+        self.ids.append(row.id)
         self.names += [row.name, *row.synonyms]
         self.attack_id = self.attack_id or (row.external_id if (row.external_id or "").startswith("G") else None)
         country = _country_of(row)
@@ -82,8 +85,9 @@ class _Draft:
             self.country = country
             self.kind = _kind_of(row, country)
 
-    def freeze(self) -> ActorEntry:
-        """The finished entry."""
+    def freeze(self, tools: Mapping[str, tuple[str, ...]]) -> ActorEntry:
+        """The finished entry. `tools`: see `tools_by_actor`."""
+        used = dict.fromkeys(tool for entry_id in self.ids for tool in tools.get(entry_id, ()))
         return ActorEntry(
             id=self.id,
             name=self.name,
@@ -94,6 +98,7 @@ class _Draft:
             refs=self.refs,
             targets=self.targets,
             sectors=self.sectors,
+            tools=tuple(sorted(used, key=str.casefold)),
         )
 
 
@@ -230,4 +235,5 @@ def build_actors(clusters: Mapping[str, Iterable[GalaxyRow]], overlay: Mapping[s
     settled = {key: (draft.id,) for key, draft in index.primary.items()}
     settled |= {key: (draft.id,) for key, draft in index.curated.items()}
     final = {key: settled.get(key, tuple(ids)) for key, ids in owners.items()}
-    return ActorTable({draft.id: draft.freeze() for draft in index.drafts}, final)
+    tools = tools_by_actor(clusters)
+    return ActorTable({draft.id: draft.freeze(tools) for draft in index.drafts}, final)

@@ -49,7 +49,8 @@ class _Guards:
             return {"case": 2, "exact": (alias,)}
         if alias[0].islower():
             plain = (form,) if len(form) > _SHORT + 1 else ()
-            return {"case": 2, "exact": tuple(dict.fromkeys((alias, alias.capitalize(), alias.upper(), *plain)))}
+            written = (alias, alias.capitalize(), alias[0].upper() + alias[1:], alias.upper(), *plain)
+            return {"case": 2, "exact": tuple(dict.fromkeys(written))}
         return {"case": 1}
 
 
@@ -65,6 +66,7 @@ def _add_actors(found: SurfaceTable, actors: ActorTable, guards: _Guards) -> Non
 def _add_families(found: SurfaceTable, families: FamilyTable, guards: _Guards) -> None:
     for key, names in families.names.items():
         weak = key in families.weak
+        forms: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for name in names:
             brand = squash(name) in guards.brand_keys
             for form in spellings(name):
@@ -73,7 +75,20 @@ def _add_families(found: SurfaceTable, families: FamilyTable, guards: _Guards) -
                 conditions = guards.for_name(form, name, guards.common_malware)
                 if weak and not brand:
                     conditions = {"case": 3, "guard": "ransom"}
-                found.add(form, cls="MALW", malware=key, **conditions)
+                forms.setdefault(form, []).append((name, conditions))
+        for form, found_as in forms.items():
+            found.add(form, cls="MALW", malware=key, **_either(form, found_as))
+
+
+def _either(form: str, found_as: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """What a form must look like that one list writes with a capital and another without: either, unless that is a short word."""
+    first = found_as[0][1]
+    if not any("exact" in single for _, single in found_as) or all("exact" in single for _, single in found_as):
+        return first
+    if any(single.get("guard") for _, single in found_as):
+        return first
+    lone = len(form) > _SHORT + 1 or any(not name.islower() and name[0].islower() for name, _ in found_as)
+    return {} if lone else {"case": 1}
 
 
 def _add_brands(found: SurfaceTable, families: FamilyTable, guards: _Guards) -> None:
@@ -153,10 +168,18 @@ def compile_knowledge(clusters: Mapping[str, tuple[GalaxyRow, ...]], overlay: Ov
         mitigations=tuple(fold(word) for word in strings("summary.mitigations", summary["mitigations"])),
         weak_sectors=tuple(fold(word) for word in strings("sectors.weak", overlay.file("sectors")["weak"])),
         designators=strings("actors.designators.prefixes", overlay.file("actors")["designators"]["prefixes"]),
+        family_words=tuple(
+            fold(word) for word in strings("malware.family_words", overlay.file("malware")["family_words"])
+        ),
         sources={name: len(rows) for name, rows in clusters.items()},
         organisations={
             key: strings(f"sectors.organisation.{key}", words)
             for key, words in table("sectors.organisation", overlay.file("sectors")["organisation"]).items()
+            if key != "source"
+        },
+        bystanding={
+            key: strings(f"places.bystanding.{key}", words)
+            for key, words in table("places.bystanding", overlay.file("places")["bystanding"]).items()
             if key != "source"
         },
     )

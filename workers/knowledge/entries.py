@@ -12,7 +12,10 @@ ActorKind: TypeAlias = Literal["state", "state-linked", "non-state", "unknown"]
 
 
 class ActorEntry(Struct, frozen=True, kw_only=True):
-    """An intrusion set or group under all its names. `country` is None where no sponsor is known."""
+    """An intrusion set or group under all its names. `country` is None where no sponsor is known.
+
+    `tools`: malware and tools that it is known to use, by name.
+    """
 
     id: str
     name: str
@@ -23,6 +26,7 @@ class ActorEntry(Struct, frozen=True, kw_only=True):
     refs: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     sectors: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 class MalwareEntry(Struct, frozen=True, kw_only=True):
@@ -76,6 +80,10 @@ class RoleRule(Struct, frozen=True, kw_only=True):
     language: str
     regex: str
     needs: tuple[str, ...] = ()
+    # What the attacker is where the country's own name takes the role, and the letters in the stretch that say so of any mention.
+    kind: ActorKind = "unknown"
+    state: str = ""
+    linked: str = ""
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
@@ -100,6 +108,9 @@ class Compiled(Struct, frozen=True, kw_only=True):
     mitigations: tuple[str, ...]
     weak_sectors: tuple[str, ...]
     designators: tuple[str, ...]
+    family_words: tuple[str, ...]
     sources: dict[str, int]
     # How organisations are named: lists of words by the part that they play in a name.
     organisations: dict[str, tuple[str, ...]] = {}
+    # Words beside which a country stands by, by the way in which it does.
+    bystanding: dict[str, tuple[str, ...]] = {}

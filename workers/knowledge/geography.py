@@ -67,7 +67,7 @@ def add_places(found: SurfaceTable, places: Mapping[str, Any], guards: Mapping[s
             found.add(fold(form), cls="PLACE", country=code, guard="person" if fold(form) in persons else "", **exact)
     refused = {fold(word) for word in strings("places.not_places", places["not_places"])}
     for form, code in _cities(int(places["minimum_population"]), float(places["dominance"])).items():
-        if form not in refused and form not in found:
+        if form not in refused and found.is_free(form):
             found.add(form, cls="PLACE", country=code, case=1, guard="person")
 
 

@@ -18,6 +18,7 @@ _IN_AUTOMATON = frozenset(("HACKER", "FOE", "GROUP", "ATTN", "DOING", "BREACH", 
 _VERBS = frozenset(("ATTED", "ATTV", "ATTING", "DIDED", "SUFFER", "CARRY"))
 _PREPOSITIONS = frozenset(("ON", "IN", "OF", "FROM", "TO", "BY", "WITH", "FOR", "SKIP", "AND", "AGAINST"))
 _BREAKS = (". ", ".\n", "? ", "! ", "\n", "。", "．", "！", "？", '." ', ".) ", "?\n", "!\n", ": \n", " - ", "; ")
+_ACRONYM_LONGEST = 6
 _ABBREVIATIONS = (
     "mr. ", "mrs. ", "ms. ", "dr. ", "inc. ", "corp. ", "co. ", "ltd. ", "llc. ", "st. ", "no. ", "vs. ", "e.g. ", "i.e. ",
     "jan. ", "feb. ", "mar. ", "apr. ", "jun. ", "jul. ", "aug. ", "sept. ", "sep. ", "oct. ", "nov. ", "dec. ", "gen. ",
@@ -97,6 +98,9 @@ def add_meanings(
     for row in rows("sectors.sector", files["sectors"]["sector"]):
         for form in (*strings("sectors.en", row["en"]), *strings("sectors.ja", row["ja"])):
             _add(found, (form,), words, "SECT", sectors=((str(row["id"]), subs.get(fold(form), "")),))
+        for form in strings("sectors.names", row.get("names", [])):
+            exact = {"case": 2, "exact": (form,)} if form.isupper() and len(form) <= _ACRONYM_LONGEST else {"case": 1}
+            found.add(fold(form), cls="SECT", sectors=((str(row["id"]), subs.get(fold(form), "")),), **exact)
     for row in rows("objectives.objective", files["objectives"]["objective"]):
         for form in (*strings("objectives.en", row["en"]), *strings("objectives.ja", row["ja"])):
             _add(found, (form,), words, "OBJ", objectives=(str(row["id"]),))

@@ -22,7 +22,7 @@ from workers.knowledge.overlay import Overlay, read_overlay
 __all__ = ["load_knowledge"]
 
 # Raise by one when the compiled form changes its meaning without changing its inputs.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def load_knowledge(config_dir: Path, cache_dir: Path | None) -> Knowledge:

@@ -62,6 +62,10 @@ def compile_roles(file: Mapping[str, Any], letters: Mapping[str, str], where: st
         name: strings(f"{where}.sets.{name}", members) for name, members in table(f"{where}.sets", file["sets"]).items()
     }
     atoms = _Atoms(letters, sets)
+    kinds = {
+        name: "".join(atoms.chars(cls) for cls in strings(f"{where}.kind.{name}", classes))
+        for name, classes in table(f"{where}.kind", file["kind"]).items()
+    }
     for row in rows(f"{where}.rule", file["rule"]):
         name, pattern = str(row["name"]), str(row["pattern"])
         try:
@@ -73,7 +77,8 @@ def compile_roles(file: Mapping[str, Any], letters: Mapping[str, str], where: st
             ) from problem
         yield RoleRule(
             name=name, role=cast("Any", row["role"]), strength=float(row["strength"]), language=str(file["language"]),
-            regex=regex, needs=atoms.needs(pattern),
+            regex=regex, needs=atoms.needs(pattern), kind=cast("Any", row.get("kind", "unknown")), state=kinds["state"],
+            linked=kinds["linked"],
         )  # fmt: skip
 
 

@@ -41,6 +41,11 @@ class SurfaceTable:
     def __contains__(self, text: str) -> bool:
         return text in self._surfaces
 
+    def is_free(self, text: str) -> bool:
+        """Whether a place may take the form: nothing holds it, or only a family that counts beside the word ransomware."""
+        held = self._surfaces.get(text)
+        return held is None or _is_weak_family(held)
+
     def add(self, text: str, **fields: Any) -> None:
         """Adds a form, or what `fields` say to the form that is there. A class of lower rank never replaces one of higher."""
         if not text.strip() and text != "\n":
@@ -60,6 +65,10 @@ def _rank(cls: str) -> int:
     return _RANK.index(cls) if cls in _RANK else len(_RANK) + (not cls)
 
 
+def _is_weak_family(held: Surface) -> bool:
+    return held.cls == "MALW" and held.guard == "ransom"
+
+
 def _merged(held: Surface, fields: dict[str, Any]) -> Surface:
     changes: dict[str, Any] = {}
     for key in ("actors", "sectors", "objectives", "techniques"):
@@ -69,6 +78,8 @@ def _merged(held: Surface, fields: dict[str, Any]) -> Surface:
         changes["malware"] = fields["malware"]
     cls = str(fields.get("cls", ""))
     if cls and _rank(cls) < _rank(held.cls):
+        if cls == "PLACE" and _is_weak_family(held):
+            changes["malware"] = ""  # a city or a state keeps its name: Philadelphia, Nevada
         changes |= {
             key: fields.get(key, default)
             for key, default in (("cls", ""), ("country", ""), ("case", 0), ("exact", ()), ("guard", ""))

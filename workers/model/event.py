@@ -60,7 +60,11 @@ class Enrichment(Struct, frozen=True, kw_only=True):
 
 
 class ItemRef(Struct, frozen=True, kw_only=True):
-    """What the event repeats of the item it was read from."""
+    """What the event repeats of the item it was read from.
+
+    `text_signature` lets copies be told without the text (Base64; see
+    `workers.formats.text_signature`). It stands where an attacker or a target country was found and the text is long enough.
+    """
 
     id: str
     content_sha256: str
@@ -70,6 +74,7 @@ class ItemRef(Struct, frozen=True, kw_only=True):
     published_at: str | None = None
     source: Source | None = None
     tlp: Tlp | None = None
+    text_signature: str | None = None
 
 
 class Provenance(Struct, frozen=True, kw_only=True):

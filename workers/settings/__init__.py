@@ -5,6 +5,7 @@ from __future__ import annotations
 from workers.settings.load import ENVIRONMENT_PREFIX, load_settings, read_secret
 from workers.settings.pointers import MISSING, EntryReader, resolve
 from workers.settings.schema import (
+    AlerterSettings,
     BatchSettings,
     CacheSettings,
     DeadLetterSettings,
@@ -28,6 +29,7 @@ from workers.settings.schema import (
 __all__ = [
     "ENVIRONMENT_PREFIX",
     "MISSING",
+    "AlerterSettings",
     "BatchSettings",
     "CacheSettings",
     "DeadLetterSettings",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
 from workers.errors import ConfigError
-from workers.settings.schema import KafkaSettings, LookupSettings, Settings
+from workers.settings.schema import KafkaSettings, LookupSettings, Settings, TlpName
 
 __all__ = ["check_settings"]
 
 LOOKUP_FILES = (".mmdb", ".toml")
+KEY_PLACES = ("{key}", "{key:base64url}")
+_TLP_RANK = {name: rank for rank, name in enumerate(get_args(TlpName))}
 
 
 def check_settings(settings: Settings, file: str) -> None:
@@ -26,6 +29,7 @@ def _faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _topics(settings)
     for at, lookup in enumerate(settings.lookups):
         yield from _lookup(lookup, f"lookup[{at}]")
+        yield from _second(lookup, settings, f"lookup[{at}].second_to")
         if lookup.enabled and not lookup.timeout_ms < settings.cache.lock_ms:
             yield (
                 f"lookup[{at}].timeout_ms",
@@ -97,6 +101,22 @@ def _lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, s
         yield from (_catalogue if lookup.catalogue else _call)(lookup, where)
 
 
+def _second(lookup: LookupSettings, settings: Settings, key: str) -> Iterator[tuple[str, object, str]]:
+    """A second source depends on one first source of its kind, and asks nobody whom that one may not ask."""
+    if not lookup.second_to:
+        return
+    name, values = next(iter(lookup.second_to.items()))
+    first = next((row for row in settings.lookups if (row.provider, row.kind) == (name, lookup.kind)), None)
+    if len(lookup.second_to) > 1 or first is None or first.second_to or first is lookup:
+        yield key, list(lookup.second_to), "one provider of the same kind, itself no second source"
+    elif not values or not set(values) <= first.answers.keys():
+        yield key, list(values), f"names that stand in the answers of {name}"
+    elif (first.types, first.key_match) != (lookup.types, lookup.key_match) or first.file or first.catalogue:
+        yield key, name, "a provider over HTTP that is asked about the same keys"
+    elif _TLP_RANK[lookup.tlp_ceiling] > _TLP_RANK[first.tlp_ceiling] or lookup.internal > first.internal:
+        yield key, name, "a provider that may be asked about every item that this one may be asked about"
+
+
 def _endpoint(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
     endpoint = lookup.endpoint or ""
     if not endpoint.startswith(("https://", "http://")):
@@ -112,7 +132,7 @@ def _endpoint(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object,
 def _catalogue(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
     if lookup.key is None:
         yield f"{where}.key", None, "a pointer to the key within an entry, since the row is a catalogue"
-    if lookup.parameter is not None or lookup.method != "GET" or "{key}" in (lookup.endpoint or ""):
+    if lookup.parameter is not None or lookup.method != "GET" or _is_key_in_path(lookup):
         yield (
             f"{where}.parameter",
             lookup.parameter,
@@ -123,7 +143,7 @@ def _catalogue(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object
 
 
 def _call(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:
-    in_path = "{key}" in (lookup.endpoint or "")
+    in_path = _is_key_in_path(lookup)
     if in_path == (lookup.parameter is not None):
         yield f"{where}.parameter", lookup.parameter, "a parameter for the keys, or else {key} in the endpoint's path"
     if in_path and lookup.method != "GET":
@@ -134,6 +154,10 @@ def _call(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str
         yield f"{where}.key", None, "a pointer to the key within an entry, since batch is above 1"
     if lookup.batch > 1 and (lookup.not_found_statuses or lookup.state_not_found):
         yield f"{where}.not_found_statuses", lookup.batch, "a batch of 1 where an answer as a whole can mean not found"
+
+
+def _is_key_in_path(lookup: LookupSettings) -> bool:
+    return any(place in (lookup.endpoint or "") for place in KEY_PLACES)
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path | None]]:

@@ -21,7 +21,7 @@ from workers.errors import ConfigError
 from workers.settings import schema
 from workers.settings.checks import check_settings
 
-__all__ = ["ENVIRONMENT_PREFIX", "load_settings", "read_secret"]
+__all__ = ["ENVIRONMENT_PREFIX", "convert_values", "load_settings", "read_secret", "read_toml"]
 
 ENVIRONMENT_PREFIX = "SHIRASE_"
 _NOT_SETTINGS = {"SHIRASE_CONFIG", "SHIRASE_CONFIG_DIR"}
@@ -52,11 +52,11 @@ def load_settings(config_dir: Path, over: Path | None, environment: Mapping[str,
             raw.setdefault(section, {}).update(values)
     _lay_environment(raw, origin, environment)
     parts: dict[str, Any] = {
-        name: _convert(raw.get(name, {}), kind, origin.get(name, str(base)), name, origin, config_dir)
+        name: convert_values(raw.get(name, {}), kind, origin.get(name, str(base)), name, origin, config_dir)
         for name, kind in _SECTIONS.items()
     }
     for name, (singular, kind) in _TABLES.items():
-        parts[name] = _table(config_dir / f"{name}.toml", singular, kind, config_dir)
+        parts[name] = read_table(config_dir / f"{name}.toml", singular, kind, config_dir)
     settings = schema.Settings(config_dir=config_dir, **parts)
     check_settings(settings, str(base))
     return settings
@@ -76,7 +76,11 @@ def read_secret(path: Path, key: str) -> str:
     return lines[0].strip()
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The document in `path`.
+
+    Raises ConfigError.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -86,7 +90,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _sections(path: Path, origin: dict[str, str]) -> dict[str, dict[str, Any]]:
-    raw = _read_toml(path)
+    raw = read_toml(path)
     for section, values in raw.items():
         if section not in _SECTIONS:
             raise ConfigError(str(path), section, "…", _one_of(section, _SECTIONS))
@@ -148,9 +152,13 @@ def _choices(kind: Any) -> list[str]:
     return [choice for part in get_args(kind) for choice in _choices(part)]
 
 
-def _convert(
+def convert_values(
     values: dict[str, Any], kind: type[_T], file: str, section: str, origin: Mapping[str, str], base: Path
 ) -> _T:
+    """`values` as the dataclass `kind`. `origin` says of single keys where else than in `file` they were set; paths are under `base`.
+
+    Raises ConfigError.
+    """
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     for key, value in values.items():
         if key not in known:
@@ -177,11 +185,15 @@ def _key_of(error: msgspec.ValidationError) -> str:
     return found[1] if found else "?"
 
 
-def _table(path: Path, singular: str, kind: type[_T], base: Path) -> tuple[_T, ...]:
-    raw = _read_toml(path)
+def read_table(path: Path, singular: str, kind: type[_T], base: Path) -> tuple[_T, ...]:
+    """The rows [[`singular`]] of a file that holds nothing else, each of `kind`; relative paths are those under `base`.
+
+    Raises ConfigError.
+    """
+    raw = read_toml(path)
     rows = raw.pop(singular, [])
     for key, value in raw.items():
         raise ConfigError(str(path), key, value, f"rows [[{singular}]] only")
     if not isinstance(rows, list):
         raise ConfigError(str(path), singular, rows, f"rows [[{singular}]]")
-    return tuple(_convert(row, kind, str(path), f"{singular}[{at}]", {}, base) for at, row in enumerate(rows))
+    return tuple(convert_values(row, kind, str(path), f"{singular}[{at}]", {}, base) for at, row in enumerate(rows))

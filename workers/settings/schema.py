@@ -11,7 +11,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta
 
+from workers.settings.alerter import AlerterSettings
+from workers.settings.bounds import Milliseconds, Name, Port, PositiveInt, Seconds, Share, TopicName
+
 __all__ = [
+    "AlerterSettings",
     "BatchSettings",
     "CacheSettings",
     "DeadLetterSettings",
@@ -32,14 +36,6 @@ __all__ = [
     "TopicSettings",
 ]
 
-PositiveInt: TypeAlias = Annotated[int, Meta(gt=0)]
-NotNegativeInt: TypeAlias = Annotated[int, Meta(ge=0)]
-Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
-Milliseconds: TypeAlias = Annotated[int, Meta(gt=0)]
-Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
-Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
-TopicName: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Pointer: TypeAlias = Annotated[str, Meta(pattern=r"^(/([^~]|~[01])*)?$", description="JSON pointer, RFC 6901")]
 HttpStatus: TypeAlias = Literal[400, 404, 410, 422]
 TlpName: TypeAlias = Literal["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"]
@@ -237,6 +233,7 @@ class LookupSettings:
     enabled: bool
     internal: bool
     types: tuple[str, ...] = ()
+    second_to: dict[str, tuple[str, ...]] = field(default_factory=dict)
     file: Path | None = None
     endpoint: str | None = None
     catalogue: bool = False
@@ -248,7 +245,7 @@ class LookupSettings:
     separator: Annotated[str, Meta(min_length=1)] = ","
     rows: Pointer = ""
     key: Pointer | None = None
-    key_match: Literal["exact", "domain"] = "exact"
+    key_match: Literal["exact", "domain", "host"] = "exact"
     state: Pointer | None = None
     state_found: tuple[str, ...] = ()
     state_not_found: tuple[str, ...] = ()
@@ -283,6 +280,7 @@ class Settings:
     kafka: KafkaSettings
     batch: BatchSettings
     tagger: TaggerSettings
+    alerter: AlerterSettings
     stages: StageSettings
     dead_letter: DeadLetterSettings
     filter: FilterSettings

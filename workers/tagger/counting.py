@@ -16,6 +16,21 @@ __all__ = ["BatchCounter"]
 _SAMPLES = 32
 _MOST_COUNTRIES = 250
 _MOST_SECTORS = 64
+_MOST_SOURCES = 200
+_LONGEST_NAME = 80
+_UNNAMED = "unnamed"
+# Counted from the start, so that the first of each kind shows as an increase and its absence as zero.
+_FROM_ZERO = (
+    ("outcomes_total", ("tagged", "")),
+    ("transactions_total", ("committed",)),
+    ("transactions_total", ("aborted",)),
+    ("transactions_total", ("lost",)),
+    ("rebalances_total", ("assigned",)),
+    ("rebalances_total", ("revoked",)),
+    ("rebalances_total", ("lost",)),
+    ("tags_total", ("attacker_country", "CN")),
+    ("tags_total", ("attacker_country", "KP")),
+)
 
 
 class BatchCounter:
@@ -23,8 +38,10 @@ class BatchCounter:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._known: dict[str, set[str]] = {"attacker_country": set(), "sector": set()}
-        self._bounds = {"attacker_country": _MOST_COUNTRIES, "sector": _MOST_SECTORS}
+        self._bounds = {"attacker_country": _MOST_COUNTRIES, "sector": _MOST_SECTORS, "source": _MOST_SOURCES}
+        self._known: dict[str, set[str]] = {kind: set() for kind in self._bounds}
+        for metric, labels in _FROM_ZERO:
+            telemetry.add(metric, 0, *labels)
 
     def count(self, records: Sequence[Record], processed: Processed, committed_at: float) -> None:
         """Count a batch that was committed at `committed_at` (seconds since 1970)."""
@@ -39,6 +56,7 @@ class BatchCounter:
         for topic, amount in processed.unknown_members.items():
             telemetry.add("unknown_members_total", amount, topic)
         self._count_tags(processed.outcomes)
+        self._show_sources(processed.outcomes, committed_at)
         self._observe_ages(records, processed.outcomes, committed_at)
 
     def _count_tags(self, outcomes: Sequence[Outcome]) -> None:
@@ -47,8 +65,15 @@ class BatchCounter:
             if isinstance(outcome, Tagged):
                 tags.update(("attacker_country", a.country) for a in outcome.event.attackers if a.country)
                 tags.update(("sector", sector.id) for sector in outcome.event.targets.sectors)
+                for attacker in outcome.event.attackers:
+                    self._telemetry.observe("attacker_score", attacker.score)
         for (kind, value), amount in tags.items():
             self._telemetry.add("tags_total", amount, kind, self._bounded(kind, value))
+
+    def _show_sources(self, outcomes: Sequence[Outcome], committed_at: float) -> None:
+        seen = {_source_of(outcome.event) for outcome in outcomes if isinstance(outcome, Tagged)}
+        for source in {self._bounded("source", name) for name in sorted(seen)}:
+            self._telemetry.set("source_last_item_timestamp_seconds", committed_at, source)
 
     def _bounded(self, kind: str, value: str) -> str:
         known = self._known[kind]
@@ -73,6 +98,12 @@ def _labels(outcome: Outcome) -> tuple[str, str]:
     if isinstance(outcome, Filtered):
         return "filtered", outcome.code
     return "tagged", ""
+
+
+def _source_of(event: TaggedEvent) -> str:
+    source = event.item.source
+    name = source.name if source is not None else None
+    return name[:_LONGEST_NAME] if name else _UNNAMED
 
 
 def _published_at(event: TaggedEvent) -> float | None:

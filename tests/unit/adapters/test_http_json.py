@@ -73,6 +73,16 @@ def test_what_nobody_asked_for_is_ignored_and_the_first_of_two_counts() -> None:
     assert found == {"CVE-1": {"epss": 0.00133, "date": "2022-03-01"}}
 
 
+@pytest.mark.parametrize(
+    ("entry", "is_known"),
+    [("203.0.113.7:443", True), ("203.0.113.7", True), ("203.0.113.77:443", False), ("1.203.0.113.7:80", False)],
+)
+def test_hosts_are_compared_without_their_ports(entry: str, is_known: bool) -> None:
+    found = read({"data": [ROW | {"cve": entry}]}, ["203.0.113.7"], key_match="host")
+    assert found is not None
+    assert ("203.0.113.7" in found) == is_known
+
+
 def test_a_missing_member_is_null() -> None:
     assert read({"data": [{"cve": "CVE-1"}]}, ["CVE-1"]) == {"CVE-1": {"epss": None, "date": None}}
 
@@ -299,6 +309,15 @@ def test_keys_go_into_the_query_with_what_is_constant() -> None:
 def test_keys_go_into_the_path_whatever_they_hold() -> None:
     endpoint, options = put(["../a?b=c"], endpoint="https://api.example/{key}", parameter=None, batch=1)
     assert (endpoint, options) == ("https://api.example/..%2Fa%3Fb%3Dc", {})
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("http://a.example/", "aHR0cDovL2EuZXhhbXBsZS8"), ("ÿÿ>?", "w7_Dvz4_"), ("", ""), ("\udcff", "7bO_")],
+)
+def test_keys_go_into_the_path_in_base64url_too(key: str, name: str) -> None:
+    endpoint, _ = put([key], endpoint="https://api.example/{key:base64url}/x", parameter=None, batch=1)
+    assert endpoint == f"https://api.example/{name}/x"
 
 
 def test_keys_go_into_a_form_or_a_document() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from prometheus_client import REGISTRY
 
@@ -46,3 +48,22 @@ def test_nothing_is_registered_globally() -> None:
     PrometheusTelemetry()
     PrometheusTelemetry()
     assert [family.name for family in REGISTRY.collect()] == [family.name for family in before]
+
+
+def test_what_was_never_counted_is_not_on_the_page_and_the_process_itself_is() -> None:
+    """An alerter that said `consumer_lag_seconds 0` of a lag that it does not measure would silence a rule."""
+    telemetry = PrometheusTelemetry()
+    assert "shirase_" not in telemetry.exposition().decode()
+    telemetry.set("consumer_lag_seconds", 0)
+    text = telemetry.exposition().decode()
+    assert "shirase_consumer_lag_seconds 0.0" in text
+    assert "shirase_stories_open" not in text
+    assert "process_resident_memory_bytes" in text
+    assert "process_start_time_seconds" in text
+
+
+def test_threads_may_use_a_metric_for_the_first_time_together() -> None:
+    telemetry = PrometheusTelemetry()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: telemetry.add("late_answers_total", 1, f"r{number % 2}"), range(64)))
+    assert 'shirase_late_answers_total{result="r1"} 32.0' in telemetry.exposition().decode()

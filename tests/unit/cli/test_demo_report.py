@@ -26,6 +26,7 @@ FACTS = DemoFacts(
     seconds=1.26,
     outcomes={"tagged": 2, "dead_lettered": 1, "filtered": 1},
     events=[event(attacker("CN", 0.9, "APT10"), targets=("JP",)), event(title="second")],
+    alerts=(),
     letters=letters_of([letter()]),
     metrics_url="http://127.0.0.1:1/metrics",
     metrics={"shirase_x_total": 4.0},

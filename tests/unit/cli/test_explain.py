@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli_calls import Program
+from tests.support.cli_calls import CONFIG, Program
 
 REPORT = {
     "title": "Initially blamed on North Korea",
@@ -129,3 +129,43 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(program: Program, tm
 def test_a_page_that_cannot_be_written_is_one_line_and_a_no(program: Program, report: Path, tmp_path: Path) -> None:
     done = program("explain", report, "--html", tmp_path / "no/such/folder.html", code=1)
     assert len(done.err.splitlines()) == 1
+
+
+FIVE = {
+    "victim": (
+        "Hackers working for Vietnam copied the mail of a Chinese ministry for two years.",
+        ("Vietnam[VN: attacker]", "Chinese[CN: target]"),
+    ),
+    "bystander": (
+        "At a conference in Singapore, a Chinese security firm described how Kimsuky broke into a shipyard in Rotterdam.",
+        ("Singapore[SG: bystander]", "Chinese[CN: bystander]", "Kimsuky[Kimsuky: attacker]", "Rotterdam[NL: target]"),
+    ),
+    "homonym": (
+        "A UPS failed in Chiba and the Hive, a shopping mall, stayed dark for a day. Guests from China waited outside.",
+        (
+            "Hive[Hive: not a name]",
+            "China[CN: no role]",
+            "Attackers\n  none",
+            "a common word, and no word of the setting",
+        ),
+    ),
+    "denied": (
+        "There is no evidence that North Korea robbed the exchange in Nairobi. The operators now blame a Russian gang.",
+        ("North Korea[KP: denied]", "Nairobi[KE: target]", "Russian[RU: attacker]"),
+    ),
+    "hedged": (
+        "The intruders in the Finnish parliament are thought to be Chinese. The embassy of Iran rejects every suspicion.",
+        ("Finnish[FI: target]", "Chinese[CN: attacker]", "suspected", "every reading is hedged", "Iran[IR: no role]"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIVE)
+def test_what_the_documentation_explains_is_still_so(program: Program, tmp_path: Path, name: str) -> None:
+    text, said = FIVE[name]
+    file = tmp_path / "item.txt"
+    file.write_text(text + "\n", encoding="utf-8")
+    out = program("explain", file).out
+    assert [words for words in said if words not in out] == []
+    documented = (CONFIG.parent / "docs" / "explain.md").read_text(encoding="utf-8")
+    assert [words for words in said if words.split("\n")[0] not in documented] == []

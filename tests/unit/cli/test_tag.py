@@ -84,3 +84,15 @@ def test_an_analysis_for_a_person_has_every_section(program: Program) -> None:
     assert done.out.startswith("# A title\n")
     assert [line for line in done.out.splitlines() if line.startswith("## ")][-1] == "## Mitigations"
     assert "Not analysed" in done.out
+
+
+def test_documents_for_elasticsearch_are_a_line_each(program: Program) -> None:
+    documents = program("tag", "--format", "ecs", "-", stdin=lines_of(2)).jsons()
+    assert [document["shirase"]["item"]["id"] for document in documents] == ["i0", "i1"]
+    assert {document["ecs"]["version"] for document in documents} == {"8.17.0"}
+
+
+def test_bundles_are_a_line_each(program: Program) -> None:
+    bundles = program("tag", "--format", "stix", "-", stdin=lines_of(2)).jsons()
+    assert [bundle["type"] for bundle in bundles] == ["bundle", "bundle"]
+    assert [row["type"] for row in bundles[0]["objects"]] == ["identity", "report"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -20,7 +21,7 @@ from workers.cli.main import app
 from workers.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
-OURS = ("topics", "tagger")
+OURS = ("topics", "tagger", "alerter")
 Compose = dict[str, Any]
 
 
@@ -117,7 +118,8 @@ def test_the_worker_takes_the_environment_that_is_set_for_it(compose: Compose) -
 
 def test_the_worker_gets_longer_to_stop_than_it_takes(compose: Compose) -> None:
     settings = load_settings(ROOT / "config", None, {})
-    assert float(compose["services"]["tagger"]["stop_grace_period"].removesuffix("s")) > settings.tagger.grace_s
+    for name, grace_s in (("tagger", settings.tagger.grace_s), ("alerter", settings.alerter.grace_s)):
+        assert float(compose["services"][name]["stop_grace_period"].removesuffix("s")) > grace_s
 
 
 def test_topics_fit_one_broker() -> None:
@@ -131,13 +133,38 @@ def test_our_commands_are_commands_of_the_program(compose: Compose, name: str) -
     assert done.exit_code == 0, done.output
 
 
-def test_prometheus_scrapes_the_port_that_the_worker_serves(compose: Compose) -> None:
+def test_it_runs_the_whole_stream_and_what_watches_it(compose: Compose) -> None:
+    wanted = {"kafka", "redis", "topics", "tagger", "alerter", "prometheus", "alertmanager", "grafana"}
+    assert set(compose["services"]) == wanted
+    assert compose["services"]["tagger"]["deploy"]["replicas"] == 2
+
+
+def test_prometheus_scrapes_the_ports_that_the_workers_serve(compose: Compose) -> None:
     scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
-    targets = [t for job in scraped["scrape_configs"] for group in job["static_configs"] for t in group["targets"]]
-    port = load_settings(ROOT / "config", None, {}).metrics.port
-    assert f"tagger:{port}" in targets
-    assert "tagger" in compose["services"]
-    assert f"127.0.0.1:{port}:{port}" in compose["services"]["tagger"]["ports"]
+    found = {
+        job["job_name"]: (tuple(group["names"]), group["port"])
+        for job in scraped["scrape_configs"]
+        for group in job.get("dns_sd_configs", [])
+    }
+    settings = load_settings(ROOT / "config", None, {})
+    tagger, alerter = settings.metrics.port, settings.alerter.metrics_port
+    assert found == {"shirase-tagger": (("tagger",), tagger), "shirase-alerter": (("alerter",), alerter)}
+    assert compose["services"]["tagger"]["ports"] == [f"127.0.0.1:{tagger}-{tagger + 1}:{tagger}"]
+    assert compose["services"]["alerter"]["ports"] == [f"127.0.0.1:{alerter}:{alerter}"]
+    assert f"127.0.0.1:{alerter}/livez" in compose["services"]["alerter"]["healthcheck"]["test"][-1]
+
+
+def test_the_alerts_go_to_alertmanager_and_its_inhibitions_name_rules_that_exist(compose: Compose) -> None:
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    assert scraped["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]
+    assert compose["services"]["alertmanager"]["ports"] == ["127.0.0.1:9093:9093"]
+    told = yaml.safe_load((ROOT / "deploy/prometheus/alertmanager.yml").read_text(encoding="utf-8"))
+    receivers = {receiver["name"] for receiver in told["receivers"]}
+    assert {told["route"]["receiver"], *(route["receiver"] for route in told["route"]["routes"])} == receivers
+    rules = (ROOT / "deploy/prometheus/rules/alerts.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"Shirase\w+", str(told["inhibit_rules"])))
+    assert named
+    assert {name for name in named if f"alert: {name}\n" not in rules} == set()
 
 
 def test_grafana_reads_from_prometheus(compose: Compose) -> None:

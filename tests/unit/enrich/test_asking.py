@@ -12,7 +12,7 @@ from workers.adapters.memory import MemoryCacheStore
 from workers.enrich import CachedEnricher
 from workers.enrich.rate import TokenBuckets
 from workers.errors import DependencyError
-from workers.ports import ProviderAnswer, Rate
+from workers.ports import ProviderAnswer, Rate, Token
 
 
 class Failing(ScriptedProvider):
@@ -157,7 +157,7 @@ class BrokenLimiter:
         self.code = code
         self.asked = 0
 
-    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float:
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> Token:
         self.asked += 1
         raise DependencyError("redis", self.code)
 
@@ -181,6 +181,28 @@ def test_without_the_shared_buckets_a_process_keeps_its_own(code: str, breaker: 
     assert telemetry.values["breaker_state", "redis"] == breaker
     result = "refused" if breaker == 0.0 else "error"
     assert telemetry.sums["cache_requests_total", "shared", result] == asked
+
+
+def test_the_budget_left_is_shown_and_grows_back() -> None:
+    clock, telemetry, provider = FakeClock(), RecordingTelemetry(), ScriptedProvider({"CVE-1": {"n": 1}})
+    rows = [row_for(provider, rate_calls=60, rate_period_s=60.0, rate_burst=3), row_for(ScriptedProvider({}, "free"))]
+    enricher = build(rows, clock, telemetry=telemetry)
+
+    def left() -> float:
+        return telemetry.values["lookup_budget_remaining", "scripted"]
+
+    assert left() == 3
+    for expected in (2, 1, 0):
+        enricher._askers[0].ask(["CVE-1"])
+        assert left() == expected
+    clock.advance(2.5)
+    enricher.look_up([request_for()])
+    assert left() == 2
+    clock.advance(3600)
+    enricher.look_up([])
+    assert left() == 3
+    assert ("lookup_budget_remaining", "free") not in telemetry.values
+    enricher.close()
 
 
 def test_workers_share_their_buckets() -> None:

@@ -15,6 +15,7 @@ class Actor:
     aliases: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     sectors: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 @dataclass
@@ -30,7 +31,9 @@ class Catalogue:
 
 
 def test_it_says_who_is_behind_an_actor() -> None:
-    actor = Actor("APT1", "G0006", "CN", aliases=("APT1", "Comment Crew", "G0006"), targets=("Japan",))
+    actor = Actor(
+        "APT1", "G0006", "CN", aliases=("APT1", "Comment Crew", "G0006"), targets=("Japan",), tools=("PlugX",)
+    )
     catalogue = Catalogue({"u1": actor})
     provider = ActorProvider("knowledge", catalogue)
     answers = provider.fetch(["u1", "u2"], 1.0)
@@ -44,6 +47,7 @@ def test_it_says_who_is_behind_an_actor() -> None:
         "kind": "state",
         "targets": ["Japan"],
         "sectors": [],
+        "tools": ["PlugX"],
     }
     assert answers["u2"].value is None
 
@@ -66,10 +70,25 @@ def test_it_says_what_a_technique_is() -> None:
         "attack_url": "https://attack.mitre.org/techniques/T1566/001/",
         "parent": "T1566",
         "successor": None,
+        "successor_url": None,
     }
     old = answers["T1193"].value
     assert old is not None
     assert old["successor"] == "T1566.001"
     assert old["attack_url"] == "https://attack.mitre.org/techniques/T1193/"
     assert old["parent"] is None
+    assert old["successor_url"] == "https://attack.mitre.org/techniques/T1566/001/"
     assert answers["T0000"].value is None
+
+
+def test_it_follows_replacements_to_the_one_that_stands() -> None:
+    techniques = {
+        "T1": Technique("First", "T2"),
+        "T2": Technique("Second", "T3.001"),
+        "T3.001": Technique("Third"),
+        "T8": Technique("In a circle", "T9"),
+        "T9": Technique("In a circle too", "T8"),
+    }
+    answers = TechniqueProvider("knowledge", Catalogue(techniques=techniques)).fetch(["T1", "T2", "T8"], 1.0)
+    found = {key: answer.value["successor"] for key, answer in answers.items() if answer.value is not None}
+    assert found == {"T1": "T3.001", "T2": "T3.001", "T8": None}

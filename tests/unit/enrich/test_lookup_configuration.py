@@ -22,6 +22,7 @@ from workers.model import Analysis, Indicator, RawItem, Source, Tlp
 from workers.settings import Settings, load_settings
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
+SHIPPED = (CONFIG / "lookups.toml").read_text(encoding="utf-8").count("\n[[lookup]]\n")
 EPSS = """
 [[lookup]]
 kind = "cve"
@@ -50,6 +51,7 @@ ACTOR = SimpleNamespace(
     kind="state",
     targets=("Japan",),
     sectors=("Defense",),
+    tools=("PlugX",),
     refs=("https://example.org/apt1",),
 )
 KNOWLEDGE: Any = SimpleNamespace(actors={"u1": ACTOR}, techniques={})
@@ -127,12 +129,44 @@ def test_no_rows_or_the_stage_off_is_no_enricher(folder: Path) -> None:
         ('endpoint = "https://api.example/epss"\nparameter = "cve"', "catalogue = true", r"lookup\[0\]\.endpoint"),
         ('parameter = "cve"\nrows = "/data"\nkey = "/cve"', "catalogue = true", r"lookup\[0\]\.key"),
         ('parameter = "cve"', "catalogue = true\ncomplete_late = true", r"lookup\[0\]\.complete_late"),
+        ("batch = 100", 'batch = 100\nsecond_to = { nobody = ["epss"] }', r"lookup\[0\]\.second_to"),
+        ("batch = 100", 'batch = 100\nsecond_to = { first-epss = ["epss"] }', r"lookup\[0\]\.second_to"),
     ],
 )
 def test_rows_that_cannot_be_meant_are_refused(folder: Path, old: str, new: str, key: str) -> None:
     assert old in EPSS
     with pytest.raises(ConfigError, match=key):
         built(loaded(folder, EPSS.replace(old, new)))
+
+
+SECOND = EPSS.replace("first-epss", "other").replace(
+    "batch = 100", 'batch = 100\nsecond_to = { first-epss = ["epss"] }'
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('["epss"] }', '["percentile"] }'),
+        ('["epss"] }', "[] }"),
+        ('["epss"] }', '["epss"], third = ["epss"] }'),
+        ('tlp_ceiling = "GREEN"', 'tlp_ceiling = "AMBER"'),
+        ("internal = false", "internal = true"),
+        ('kind = "cve"', 'kind = "technique"'),
+    ],
+)
+def test_a_second_source_must_fit_its_first(folder: Path, old: str, new: str) -> None:
+    built(loaded(folder, EPSS + SECOND)).close()
+    assert old in SECOND
+    with pytest.raises(ConfigError, match=r"lookup\[1\]\.second_to"):
+        loaded(folder, EPSS + SECOND.replace(old, new))
+
+
+def test_where_the_first_source_is_off_the_second_is_asked_about_everything(folder: Path) -> None:
+    enricher = built(loaded(folder, EPSS.replace("enabled = true", "enabled = false") + SECOND))
+    assert isinstance(enricher, CachedEnricher)
+    assert not enricher._seconds
+    enricher.close()
 
 
 def test_the_path_form_wants_one_key_a_call_by_get(folder: Path) -> None:
@@ -201,16 +235,16 @@ def test_rows_that_are_off_build_nothing(folder: Path) -> None:
     assert enricher._fetchers == {}
 
 
-@pytest.mark.parametrize("at", range(16))
+@pytest.mark.parametrize("at", range(SHIPPED))
 def test_every_shipped_row_can_be_switched_on(folder: Path, at: int) -> None:
     """Each as an operator would: a file named where it wants one, and enabled."""
     write_database(folder / "asn.mmdb", {"192.0.2.0/24": {"autonomous_system_number": 64496}})
     head, *rows = (folder / "lookups.toml").read_text(encoding="utf-8").split("[[lookup]]\n")
-    text = rows[at].replace("enabled = false", "enabled = true")
-    text = re.sub(r'# file = ".*"', 'file = "asn.mmdb"', text)
-    enricher = built(loaded(folder, head + "[[lookup]]\n" + text))
+    rows = [row.replace("enabled = true", "enabled = false") for row in rows]
+    rows[at] = re.sub(r'# file = ".*"', 'file = "asn.mmdb"', rows[at].replace("enabled = false", "enabled = true"))
+    enricher = built(loaded(folder, "[[lookup]]\n".join((head, *rows))))
     assert isinstance(enricher, CachedEnricher)
-    assert enricher._rows[0].settings.enabled
+    assert [f'provider = "{row.settings.provider}"\n' in rows[at] for row in enricher._rows] == [True]
     enricher.close()
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.support.lookups import wait_for
+from tests.support.lookups import FakeClock, ScriptedProvider, build, request_for, row_for, wait_for
 from workers.adapters.process import SystemClock
 from workers.enrich.pool import ThreadPool
 
@@ -68,3 +68,18 @@ def test_a_task_that_breaks_takes_its_thread_along_and_nothing_else(monkeypatch:
     assert done.wait(5)
     wait_for(lambda: shown == [RuntimeError] * 3)
     assert pool.close(CLOCK, CLOCK.monotonic() + 5)
+
+
+def test_rows_of_one_provider_share_its_calls_at_once() -> None:
+    clock, one, other = FakeClock(), ScriptedProvider({"CVE-1": {"n": 1}}), ScriptedProvider({"CVE-1": {"n": 2}})
+    rows = [row_for(one, concurrency=1, deadline_ms=20), row_for(other, concurrency=1, deadline_ms=20)]
+    enricher = build(rows, clock)
+    one.gate.clear()
+    other.gate.clear()
+    enricher.look_up([request_for("CVE-1")])
+    assert len(one.calls) + len(other.calls) <= 1
+    one.gate.set()
+    other.gate.set()
+    wait_for(lambda: not any(fetcher._in_air for fetcher in enricher._fetchers.values()))
+    assert (one.calls, other.calls) == ([["CVE-1"]], [["CVE-1"]])
+    enricher.close()

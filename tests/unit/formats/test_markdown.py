@@ -67,7 +67,7 @@ def test_what_the_event_carries_is_shown() -> None:
             summary=Summary(activity=["They\n came."]),
         )
     )
-    assert "* **Primary actor (ip theft):** CN, state, asserted (score 0.93)" in text
+    assert "* **Primary actor (ip-theft):** CN, state, asserted (score 0.93)" in text
     assert "APT1 (as Comment Crew) [G0006]" in text
     assert "* **Sectors:** technology (quantum)" in text
     assert "* **Geography:** JP" in text

@@ -12,19 +12,25 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from workers.model import OutgoingRecord, Partition, Record
+from workers.ports.alerting import Lane, LaneCommit, Outlet, Sink
 
 __all__ = [
     "BatchLimits",
     "CacheEntry",
     "CacheStore",
     "Clock",
+    "Lane",
+    "LaneCommit",
     "LateAnswers",
     "LookupProvider",
+    "Outlet",
     "ProviderAnswer",
     "Rate",
     "RateLimiter",
     "RecordStream",
+    "Sink",
     "Telemetry",
+    "Token",
     "Watchdog",
 ]
 
@@ -165,6 +171,13 @@ class Rate(Struct, frozen=True, kw_only=True):
     burst: int
 
 
+class Token(Struct, frozen=True):
+    """What a bucket said: `wait_s` is 0 where a token was taken, else the seconds until there may be one; `left` is what it holds."""
+
+    wait_s: float
+    left: float
+
+
 class RateLimiter(Protocol):
     """Token buckets by name, shared by all who know the name. Raises DependencyError, and only that.
 
@@ -172,8 +185,8 @@ class RateLimiter(Protocol):
     (clocks differ) gains nothing; a bucket that nobody asks for is forgotten once it would be full.
     """
 
-    def take_token(self, bucket: str, rate: Rate, now_s: float) -> float:
-        """Take a token at `now_s` (seconds since 1970): 0 where there was one, else the seconds until there may be."""
+    def take_token(self, bucket: str, rate: Rate, now_s: float) -> Token:
+        """Take a token at `now_s` (seconds since 1970), where there is one."""
         ...
 
 
