@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types architecture schemas lock kafka-start kafka-stop bench clean
+.PHONY: help setup demo test check lint types architecture schemas dashboards proof lock kafka-start kafka-stop bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,13 @@ architecture: setup ## import rule, sizes, no clients at import
 
 schemas: setup ## write config/schema from the types
 	$(BIN)/python -m workers.formats.schemas config/schema
+
+dashboards: setup ## write the dashboards, and the chart's copies of rules and dashboards
+	$(BIN)/python -m deploy.grafana.build
+	$(BIN)/python -m deploy.chart_files
+
+proof: setup ## every query of every panel and every rule, on a real Prometheus over a running stream (package prometheus)
+	$(BIN)/python -m deploy.proof $(ARGS)
 
 lock: ## new locked requirements from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

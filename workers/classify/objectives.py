@@ -21,7 +21,7 @@ _SAME_SENTENCE = 0.8
 _ELSEWHERE = 0.6
 # How many sentences on "the group" or "the code" still speaks of the attacker named last.
 _RESUMED = 2
-_CLAUSE_ENDS = (", ", "; ", ": ", " while ", " whereas ", " but ", "、", "一方")
+_CLAUSE_ENDS = (", ", "; ", " while ", " whereas ", " but ", "、", "一方")
 # A clause in front that only gives the purpose or the means of the clause behind it.
 _LEANING = ("to ", "in order ", "for ", "by ", "using ", "with ", "in ", "on ", "after ", "as ")
 
@@ -100,7 +100,7 @@ def _add_by_clause(
     """
     named, before, several = setting
     whole = frozenset(key for _, key in named)
-    bounds = _clauses(text, sentence) if several else [(sentence.start, sentence.end)]
+    bounds = _clauses(text, sentence, named[0][0]) if several else [(sentence.start, sentence.end)]
     ends = [end for _, end in bounds]
     owners = _owners(ends, named)
     for token in sentence.meanings:
@@ -129,12 +129,15 @@ def _owners(ends: Sequence[int], named: Sequence[tuple[int, int]]) -> list[froze
     return out
 
 
-def _clauses(text: FieldText, sentence: Sentence) -> list[tuple[int, int]]:
-    """The stretches between commas and the words that set clauses against each other."""
+def _clauses(text: FieldText, sentence: Sentence, first: int) -> list[tuple[int, int]]:
+    """The stretches between commas, colons and the words that set clauses against each other.
+
+    A colon in front of the `first` name parts nothing: what stands before it is a heading over that name.
+    """
     folded = text.folded
     cuts = {sentence.start, sentence.end + 1}
-    for sign in _CLAUSE_ENDS:
-        found = folded.find(sign, sentence.start, sentence.end)
+    for sign, begin in ((": ", first), *((sign, sentence.start) for sign in _CLAUSE_ENDS)):
+        found = folded.find(sign, begin, sentence.end)
         while found >= 0:
             cuts.add(found + 1)
             found = folded.find(sign, found + 1, sentence.end)

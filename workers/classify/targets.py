@@ -19,6 +19,7 @@ __all__ = ["TargetReader", "bystanders", "is_advisory"]
 
 _EVIDENCE_MOST = 3
 _FALLBACK = 0.55
+_BRACKETS_REACH = 40
 _OWN_COUNTRY = 0.84
 _LISTED = 0.72
 _NAMED, _UNSPOKEN, _HOME, _OWN = range(4)
@@ -154,9 +155,10 @@ def _rank(
 
 
 def _is_bracketed(mention: Mention) -> bool:
-    """Whether the country stands alone in brackets, as the home of the group before them: "Night Heron (China)"."""
+    """Whether the country stands in brackets, as the home of who is named before: "Night Heron (China)", "(China & North Korea)"."""
     folded, token = mention.text.folded, mention.token
-    return folded[max(0, token.start - 1) : token.start] == "(" and folded[token.end : token.end + 1] == ")"
+    before = folded[max(0, token.start - _BRACKETS_REACH) : token.start]
+    return before.rfind("(") > before.rfind(")") and ")" in folded[token.end : token.end + _BRACKETS_REACH]
 
 
 def _rank_unnamed(mention: Mention, *, home: bool) -> int | None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from tests.support.reports import HOUR, NOW, attacker, lead, report, rules, text
 from workers.alerter.digest import digest
 from workers.alerter.folding import FoldResult, fold
-from workers.alerter.replay import replay
 from workers.alerter.rules import AlertRules
 from workers.alerter.shard import ShardState
 from workers.model import TaggedEvent, Tlp
@@ -18,10 +17,6 @@ RULES = rules()
 
 def folded(events: Sequence[TaggedEvent], chosen: AlertRules = RULES) -> list[FoldResult]:
     """The leading digests of `events`, folded in order."""
-    return [result for event in events for result in replay([event], chosen)] if len(events) == 1 else fold_all(events, chosen)
-
-
-def fold_all(events: Sequence[TaggedEvent], chosen: AlertRules) -> list[FoldResult]:
     shards: dict[str, ShardState] = {}
     parts = [lead(event, chosen) for event in events]
     return [fold(shards.setdefault(part.shard, ShardState(part.shard)), part, chosen) for part in parts]
@@ -92,7 +87,9 @@ def test_tags_tie_within_their_window_only() -> None:
 
 
 def test_what_everybody_is_tagged_with_ties_nobody() -> None:
-    many = [report(n, NOW + n, attackers=[KP], targets=code) for n, code in enumerate(["JP", "US", "KR", "DE", "FR", "GB"])]
+    many = [
+        report(n, NOW + n, attackers=[KP], targets=code) for n, code in enumerate(["JP", "US", "KR", "DE", "FR", "GB"])
+    ]
     more = [report(50 + n, NOW + 50 + n, attackers=[KP], malware="A", organisations=f"O{n}") for n in range(12)]
     last = report(99, NOW + 99, attackers=[KP], targets="JP", sectors="energy")
     assert stories(folded([*many, *more, last])) > 10
@@ -131,7 +128,10 @@ def test_the_same_house_does_not_confirm() -> None:
 
 
 def test_outlets_of_a_listed_house_do_not_confirm_one_another() -> None:
-    events = [report(1, cves="CVE-2026-1", source="WIRED"), report(2, NOW + 1, cves="CVE-2026-1", source="Ars Technica")]
+    events = [
+        report(1, cves="CVE-2026-1", source="WIRED"),
+        report(2, NOW + 1, cves="CVE-2026-1", source="Ars Technica"),
+    ]
     assert reasons(folded(events)) == ["new-story"]
 
 

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.reports import HOUR, NOW, attacker, report, rules, text
+from tests.support.reports import HOUR, NOW, SETTINGS, attacker, report, rules, text
 from workers.alerter.replay import replay
 from workers.alerter.surge import count_report, find_surge, poisson_tail
 from workers.model import TaggedEvent
 from workers.model.alert import Alert
 from workers.settings.alerts import SurgeSettings
-from tests.support.reports import SETTINGS
 
 SURGE: SurgeSettings = SETTINGS.surge
 DAY_H = 24

@@ -19,7 +19,9 @@ JAPANESE = (
 
 def test_a_copy_with_matter_of_the_house_around_it_is_near() -> None:
     body = text(1, 300)
-    copy = "By our staff and agencies in the capital. " + body + " Follow us for more. All rights reserved by the house."
+    copy = (
+        "By our staff and agencies in the capital. " + body + " Follow us for more. All rights reserved by the house."
+    )
     assert resemblance(text_signature(body), text_signature(copy)) > 0.7
 
 

@@ -33,7 +33,9 @@ def test_what_names_another_page_is_kept() -> None:
     assert canonical_url("https://example.com/A") != canonical_url("https://example.com/a")
 
 
-@pytest.mark.parametrize("url", [None, "", "https://example.com", "https://[bad", "ftp://example.com/a", "not a url", "x"])
+@pytest.mark.parametrize(
+    "url", [None, "", "https://example.com", "https://[bad", "ftp://example.com/a", "not a url", "x"]
+)
 def test_what_is_no_page_has_no_address(url: str | None) -> None:
     assert canonical_url(url) is None
 
@@ -63,7 +65,10 @@ def test_outlets_of_one_house_are_one_owner() -> None:
     owners = Owners([OwnerSettings(name="House", sources=["Daily A"], domains=["b.example"])])
     item = report(1).item
     assert owners.owner(type(item)(**{**as_members(item), "source": Source(name="daily  a")})) == "House"
-    assert owners.owner(type(item)(**{**as_members(item), "source": Source(name="B"), "url": "https://x.b.example/1"})) == "House"
+    assert (
+        owners.owner(type(item)(**{**as_members(item), "source": Source(name="B"), "url": "https://x.b.example/1"}))
+        == "House"
+    )
     assert owners.owner(item) == "outlet 1"
     assert owners.owner(type(item)(**{**as_members(item), "source": None})) == "outlet1.example"
     assert owners.owner(type(item)(**{**as_members(item), "source": None, "url": None})) is None

@@ -4,7 +4,6 @@ import threading
 from typing import Any
 
 import msgspec
-import pytest
 
 from workers.classify import Reader
 from workers.model import ANALYSED_ALL, Analysis, Evidence, RawItem

@@ -17,7 +17,6 @@ UNITS = {
     "names and commas": "Lazarus, Lazarus, ",
     "one long word": "a",
     "nested brackets": "[(<{",
-    "open angles": "<",
     "combining signs": "e\u0301\u0327",
     "nul and surrogates": "\x00\ud800",
     "newlines": "\n",
@@ -41,6 +40,11 @@ UNITS = {
     "vulnerabilities": "CVE-2024-1234 ",
     "techniques": "T1566 ",
     "organisations": "Acme Bank Inc. was hacked. ",
+}
+MARKUP = {
+    "names in markup": "China <b>hackers</b> ",
+    "open angles": "<",
+    "angles": "<a",
     "tags": "<b>",
     "scripts never closed": "<script>",
     "a script half closed": "<script>",
@@ -55,12 +59,12 @@ def cost(reader: Reader, item: RawItem) -> float:
     return process_time() - started
 
 
-def item_of(name: str, size: int, content_type: str) -> RawItem:
-    unit = UNITS[name]
+def item_of(name: str, size: int) -> RawItem:
+    unit = UNITS.get(name) or MARKUP[name]
     text = unit * (size // len(unit.encode("utf-8", "surrogatepass")))
     if name == "a script half closed":
         text += "</script"
-    return RawItem(title="Report", body=text, content_type="text/html" if content_type == "html" else "text/plain")
+    return RawItem(title="Report", body=text, content_type="text/html" if name in MARKUP else "text/plain")
 
 
 def is_linear(reader: Reader, small: RawItem, large: RawItem) -> bool:
@@ -73,10 +77,9 @@ def is_linear(reader: Reader, small: RawItem, large: RawItem) -> bool:
     return least[1] <= RATIO_MOST * least[0]
 
 
-@pytest.mark.parametrize("content_type", ["plain", "html"])
-@pytest.mark.parametrize("name", UNITS)
-def test_no_text_makes_reading_super_linear(reader: Reader, name: str, content_type: str) -> None:
-    assert is_linear(reader, item_of(name, SMALL, content_type), item_of(name, LARGE, content_type))
+@pytest.mark.parametrize("name", [*UNITS, *MARKUP])
+def test_no_text_makes_reading_super_linear(reader: Reader, name: str) -> None:
+    assert is_linear(reader, item_of(name, SMALL), item_of(name, LARGE))
 
 
 @pytest.mark.parametrize("unit", ["Play ", "Silence. ", "Georgia, "])
