@@ -10,7 +10,7 @@ import msgspec
 
 __all__ = ["load_items"]
 
-_DEMO = Path(__file__).resolve().parents[1] / "workers" / "embedded" / "demo_items.jsonl"
+_DEMO = Path(__file__).resolve().parents[1] / "config" / "demo" / "news.jsonl"
 
 
 def load_items(path: Path | None, count: int) -> list[bytes]:

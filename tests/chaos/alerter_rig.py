@@ -232,8 +232,15 @@ class AlerterRig:
 
     def wait_until_all_is_told(self, within_s: float = 60.0) -> AlertVerdict:
         """Wait until every story has its alert and nothing the judge expects is missing; what the judge says."""
-        self._wait(lambda: not (self.verdict().silent_stories or self.verdict().missed), within_s, "alerts are missing")
-        return self.verdict()
+        found = AlertVerdict()
+
+        def is_told() -> bool:
+            nonlocal found
+            found = self.verdict()
+            return not (found.silent_stories or found.missed)
+
+        self._wait(is_told, within_s, "alerts are missing")
+        return found
 
     def _wait(self, holds: Callable[[], bool], within_s: float, trouble: str) -> None:
         deadline = time.monotonic() + within_s

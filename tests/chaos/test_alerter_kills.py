@@ -17,7 +17,8 @@ from tests.chaos.rig import Supervised
 pytestmark = pytest.mark.chaos
 
 KILLS = 6
-STORIES = 40
+STORIES = 60
+OUTLETS = 6
 
 
 @pytest.fixture
@@ -34,17 +35,20 @@ def test_kills_and_rebalances_neither_double_nor_miss_an_alert(stage: AlerterRig
     workers = stage.start(2)
     out = 0
     for _ in range(KILLS):
-        stage.feed(STORIES)
+        stage.feed(STORIES, OUTLETS)
         out = stage.wait_for_alerts(out)
         victims = _wait_for_victims(workers)
         time.sleep(stage.random.uniform(0, 0.3))
         os.kill(stage.random.choice(victims), signal.SIGKILL)
     verdict = stage.wait_until_all_is_told()
     killed = [event for event in workers.events("worker_ended") if event["code"] == -signal.SIGKILL]
-    print(f"{KILLS * STORIES} stories, {len(killed)} kills, {stage.aborted()} alerts aborted: {verdict}")
+    print(
+        f"{KILLS * STORIES} stories in {KILLS * STORIES * OUTLETS} events, {len(killed)} kills, {stage.aborted()} alerts aborted: {verdict}"
+    )
     assert workers.stop() == 0
     assert verdict.is_clean, f"{verdict}\n{stage.logs()}"
     assert len(killed) == KILLS
+    assert verdict.repeats > 0, "no kill met a batch at work: this run proves nothing"
     assert set(stage.dead_letters()) == {"not-json"}
 
 

@@ -85,7 +85,7 @@ def test_the_judge_catches_what_is_broken(stage: AlerterRig) -> None:
     assert run_until_it_ends(stage, "acknowledges-first") == DIED
     last = stage.start(1, PROGRAM, ALERTER_MODE="sound")
     with pytest.raises(AssertionError, match="alerts are missing"):
-        stage.wait_until_all_is_told(within_s=12)
+        stage.wait_until_all_is_told(within_s=8)
     assert stage.verdict().silent_stories
     assert last.stop() == 0
 

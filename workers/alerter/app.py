@@ -11,7 +11,7 @@ Nothing here decides anything about a record.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import faust
@@ -109,7 +109,7 @@ def build_app(options: AppOptions, intakes: Sequence[Intake]) -> faust.App:
     return app
 
 
-def _agent(take: Take, options: AppOptions) -> Callable[[Any], Awaitable[None]]:
+def _agent(take: Take, options: AppOptions) -> Callable[[Any], Coroutine[Any, Any, None]]:
     async def agent(stream: Any) -> None:
         async for events in stream.noack_take(options.max_records, within=options.max_wait_s):
             if await take([_record(event.message) for event in events]):

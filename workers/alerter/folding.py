@@ -10,6 +10,7 @@ from bisect import bisect_right
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from workers.alerter.digest import Digest
 from workers.alerter.forgetting import forget
@@ -53,6 +54,7 @@ def fold(state: ShardState, digest: Digest, rules: AlertRules) -> FoldResult:
     if digest.at < meter.clock - story_rules.window_h * HOUR_S:
         return FoldResult(outcome="late")
     meter.clock = max(meter.clock, digest.at)
+    digest = replace(digest, at=meter.clock)
     gone = tuple(forget(state, rules))
     tags = NO_TAGS if digest.purpose == "surge" else tags_of(digest, story_rules.minimum_score)
     match = find_story(state, digest, tags, story_rules)

@@ -88,11 +88,15 @@ class ShardState:
         return Row(self._key(_METER), _encode_meter(self.meter))
 
     def restore(self, key: str, value: bytes) -> None:
-        """Takes in one stored row."""
+        """Takes in one stored row. The clock is that of the latest report: it is not stored with each of them."""
+        clock = self.meter.clock
         if key == self._key(_METER):
             self.meter = _decode_meter(value)
         else:
-            self._index(decode_story(value))
+            story = decode_story(value)
+            self._index(story)
+            clock = max(clock, story.last)
+        self.meter.clock = max(self.meter.clock, clock)
 
     def by_tags(self, tags: Tags) -> Iterator[Story]:
         """The stories that share a telling tag with `tags`, each once."""

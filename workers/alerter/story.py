@@ -113,7 +113,7 @@ def with_report(story: Story, digest: Digest, tags: Tags, *, is_copy: bool, addr
         urls=[*story.urls, *(one for one in addresses if one not in story.urls)][:MOST_URLS],
         owners=[*story.owners, *owners][:MOST_OWNERS],
         members=[*story.members, *members][:MOST_MEMBERS],
-        told=story.told if story.raised else joined(story.told, tags),
+        told=story.told if story.raised or is_copy or tags == story.told else joined(story.told, tags),
     )
 
 

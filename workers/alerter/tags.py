@@ -17,14 +17,15 @@ __all__ = ["AGAINST", "NO_TAGS", "Tags", "is_contradicted", "joined", "new_tags"
 
 # What a shared tag of a kind weighs, and what it weighs when both reports have tags of the kind and share none.
 # Measured on labelled incidents; see docs/decisions/0008-stories.md.
-WEIGHTS = {
-    "vulnerabilities": (3.0, -1.0),
-    "organisations": (2.5, -1.0),
-    "malware": (1.5, -1.0),
-    "actors": (1.5, 0.0),
-    "targets": (1.0, 0.0),
-    "sectors": (0.5, -0.5),
-}
+WEIGHTS = (
+    ("vulnerabilities", 3.0, -1.0),
+    ("organisations", 2.5, -1.0),
+    ("malware", 1.5, -1.0),
+    ("actors", 1.5, 0.0),
+    ("targets", 1.0, 0.0),
+    ("sectors", 0.5, -0.5),
+)
+# Added where reports in two languages have all the same tags.
 _TRANSLATED = 1.25
 AGAINST = float("-inf")
 _SIGHTED_IN_PASSING = 5
@@ -70,14 +71,15 @@ def joined(one: Tags, other: Tags) -> Tags:
 
 def is_contradicted(one: Tags, other: Tags) -> bool:
     """Whether the two name different attackers, actors or targets."""
-    return any(
-        mine and theirs and mine.isdisjoint(theirs)
-        for mine, theirs in (
-            (one.attackers, other.attackers),
-            (one.actors, other.actors),
-            (one.targets, other.targets),
-        )
+    return (
+        _differ(one.attackers, other.attackers)
+        or _differ(one.actors, other.actors)
+        or _differ(one.targets, other.targets)
     )
+
+
+def _differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    return bool(mine) and bool(theirs) and mine.isdisjoint(theirs)
 
 
 def weigh(one: Tags, other: Tags, rarity: Callable[[str, str], float]) -> float:
@@ -87,19 +89,19 @@ def weigh(one: Tags, other: Tags, rarity: Callable[[str, str], float]) -> float:
     """
     if is_contradicted(one, other):
         return AGAINST
-    total = 0.0
-    for kind, (shared, apart) in WEIGHTS.items():
+    total = _TRANSLATED if _is_translation(one, other) else 0.0
+    for kind, shared, apart in WEIGHTS:
         mine, theirs = getattr(one, kind), getattr(other, kind)
         if not mine or not theirs:
             continue
-        if mine.isdisjoint(theirs):
+        both = mine & theirs
+        if not both:
             total += apart
         elif mine == theirs or min(len(mine), len(theirs)) <= _SIGHTED_IN_PASSING:
-            both = mine & theirs
             # The same set says more than a shared part of it.
             alike = (1 + len(both) / len(mine | theirs)) / 2
-            total += shared * alike * max(rarity(kind, value) for value in both)
-    return total + (_TRANSLATED if _is_translation(one, other) else 0.0)
+            total += shared * alike * max([rarity(kind, value) for value in both])
+    return total
 
 
 def whole_set(tags: Tags) -> str | None:

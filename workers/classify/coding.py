@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from workers.classify.scanner import Sentence, Token
 from workers.classify.text import FieldText
+from workers.knowledge.spelling import fold
 
 __all__ = ["KANJI_PER_WORD", "TOKENS_MOST", "Coded", "Coder"]
 
@@ -78,16 +79,17 @@ class Coder:
             letter = read.get(word)
             if letter is None:
                 letter = self._letters_of(field, start + offset, word)
-            if letter:
-                at = start + offset
-                offset += len(word)
-                for single in letter:
-                    letters.append(single)
-                    starts.append(at)
-                    ends.append(start + offset)
-                    owners.append(None)
-            else:
-                offset += len(word)
+            at = start + offset
+            offset += len(word)
+            if len(letter) == 1:
+                letters.append(letter)
+                starts.append(at)
+                ends.append(start + offset)
+            elif letter:
+                letters += letter
+                starts += [at] * len(letter)
+                ends += [start + offset] * len(letter)
+        owners += [None] * (len(letters) - len(owners))
 
     def _letters_of(self, field: FieldText, at: int, word: str) -> str:
         """The letters of a word not seen before, which is then remembered; what stands before decides only on a bare s."""
@@ -103,7 +105,7 @@ class Coder:
 
     def _marked(self, field: FieldText, at: int, word: str) -> str:
         """The letters of a word with other signs than letters in it; a comma after it is a letter of its own."""
-        key = word.strip(_STRIP).lower()
+        key = fold(word.strip(_STRIP))
         letter = ""
         if key:
             known = self._word_letters.get(key)

@@ -129,7 +129,12 @@ def find_groups(coded: Coded, spans: Iterable[NameSpan]) -> Iterable[FoundGroup]
 
 def _name(coded: Coded, first: int, last: int, strength: float, rule: str) -> FoundGroup | None:
     plain = coded.field.plain
-    while first < last and plain[coded.starts[first] : coded.ends[first]].strip(_STRIP).lower() in _NOT_NAMES:
+    named_whole = rule == _CALLED_RULE or rule in _QUOTED_RULES
+    while (
+        first < last
+        and not named_whole
+        and plain[coded.starts[first] : coded.ends[first]].strip(_STRIP).lower() in _NOT_NAMES
+    ):
         first += 1
     if first >= last:
         return None

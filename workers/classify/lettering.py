@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from workers.classify.coding import KANJI_PER_WORD, TOKENS_MOST, Coder
 from workers.classify.scanner import Sentence
 from workers.classify.text import FieldText
@@ -20,10 +22,11 @@ class Lettering(Coder):
         count, position = 1, sentence.start
         for token in sentence.tokens:
             start = token.start
-            if start > position and plain[position:start] != " ":
+            if start > position and (start - position > 1 or plain[position] != " "):
                 letters = gap(field, position, start)
-                out.append(letters)
-                count += len(letters)
+                if letters:
+                    out.append(letters)
+                    count += len(letters)
             position = token.end
             out.append(known.get(token.surface.cls, other))
             count += 1
@@ -37,14 +40,18 @@ class Lettering(Coder):
     def _gap_letters(self, field: FieldText, start: int, end: int) -> str:
         plain = field.plain[start:end]
         words = plain.split()
-        letters = list(map(self._read.get, words))
+        try:
+            return "".join(map(self._read.__getitem__, words))
+        except KeyError:  # a word not read before
+            return "".join(self._new_letters(field, start, plain, words))
+
+    def _new_letters(self, field: FieldText, start: int, plain: str, words: Iterable[str]) -> Iterator[str]:
         offset = 0
-        for index, word in enumerate(words) if None in letters else ():
+        for word in words:
             offset = plain.find(word, offset)
-            if letters[index] is None:
-                letters[index] = self._letters_of(field, start + offset, word)
+            letter = self._read.get(word)
+            yield self._letters_of(field, start + offset, word) if letter is None else letter
             offset += len(word)
-        return "".join(letter for letter in letters if letter)
 
     def _japanese_letters(self, field: FieldText, start: int, end: int) -> str:
         text = field.plain[start:end].strip()

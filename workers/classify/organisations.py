@@ -138,7 +138,10 @@ class OrganisationFinder:
     def _grown(self, text: FieldText, sentence: Sentence, start: int, end: int) -> _Name | None:
         """The whole name around its noun, where its sentence makes it a victim."""
         plain = text.plain
-        before, after = plain[max(sentence.start, start - _WINDOW) : start], plain[end : min(sentence.end, end + _WINDOW)]
+        before, after = (
+            plain[max(sentence.start, start - _WINDOW) : start],
+            plain[end : min(sentence.end, end + _WINDOW)],
+        )
         begin, finish = start - _before(before), end + _behind(after)
         words = plain[begin:finish].split(" ")
         while len(words) > 1 and begin < start and self._opens(words[0]):

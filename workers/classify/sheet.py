@@ -67,11 +67,11 @@ class SheetReader:
             for number, sentence in enumerate(self._scanner.sentences(text), first):
                 sheet.sentences.append((text, sentence))
                 marks = sentence.marks
+                if not marks:
+                    continue
                 if marks & _SETTING:
                     sheet.advisory = sheet.advisory or marks & MARK_ADVISORY > 0
                     sheet.incident = sheet.incident or marks & MARK_INCIDENT > 0
-                if not sentence.tokens:
-                    continue
                 if not budget:
                     self._list_names(sheet, text, sentence, number)
                 elif sentence.placed or (marks & _GROUPS and self._has_setting(text, sentence)):

@@ -30,6 +30,7 @@ _ACTS = frozenset(
 _OWNERS = ("'s", "’s", " its", " their", " whose")
 _PLACED = (" in ", " in the ", " to ", " to the ", " of ")
 _HEADS_REACH = 60
+_BRACKET = 2
 
 
 class Standing:
@@ -37,9 +38,10 @@ class Standing:
 
     def __init__(self, shapes: Mapping[str, Sequence[str]], classes: Mapping[str, str]) -> None:
         self._classes = classes
-        self._before = tuple(" " + word for word in shapes.get("before", ()))
+        self._before = tuple(" " + word for word in shapes.get("before", ())) + tuple(
+            f" {word} in" for word in shapes.get("reporters", ())
+        )
         self._after = tuple(shapes.get("after", ()))
-        self._reporters = tuple(f" {word} in" for word in shapes.get("reporters", ()))
         self._missions = tuple(" " + word for word in shapes.get("missions", ()))
         parents = tuple(shapes.get("parents", ()))
         self._parents = frozenset(parents)
@@ -56,7 +58,7 @@ class Standing:
             return True
         before = " " + folded[max(start, token.start - _BEFORE) : token.start]
         bare = _without_fillers(before)
-        if bare.endswith(self._before) or bare.endswith(self._reporters):
+        if bare.endswith(self._before):
             return True
         if (" by " in before or " from " in before) and self._maker.search(before):
             return True
@@ -67,11 +69,21 @@ class Standing:
     def _belongs(self, mention: Mention, before: str, bare: str, others: Sequence[Mention]) -> bool:
         """Whether the country houses another's mission, or owns what another country's victim is a part of."""
         at = mention.token.start
+        if before.endswith("(") and any(at - other.token.end <= _BRACKET for other in others if other.token.start < at):
+            return True  # the short form of the name before it: "Ruritanian Revenue Service (IRS)"
         if any(other.token.start < at for other in others) and (
             bare.endswith(self._parent) or self._hosts(before, others, at)
         ):
             return True
-        return any(other.token.start > at and self._is_branch_of(mention, other) for other in others)
+        return any(
+            other.token.start > at and (self._is_branch_of(mention, other) or self._houses(mention, other))
+            for other in others
+        )
+
+    def _houses(self, mention: Mention, other: Mention) -> bool:
+        """The X Ruritanian embassy: X is the host."""
+        folded = other.text.folded
+        return other.token.start == mention.token.end + 1 and folded.startswith(self._missions, other.token.end)
 
     def _hosts(self, before: str, others: Sequence[Mention], at: int) -> bool:
         """The Ruritanian embassy in X: X is the host."""

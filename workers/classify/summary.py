@@ -7,7 +7,7 @@ attackers do, else where its words put it. What the attackers do are the sentenc
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import ahocorasick_rs
@@ -35,7 +35,12 @@ class Picker:
     def __init__(self, implications: Sequence[str], mitigations: Sequence[str]) -> None:
         words = (*implications, *mitigations)
         self._implications = len(implications)
-        self._automaton = ahocorasick_rs.AhoCorasick(list(words), matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
+        self._automaton = ahocorasick_rs.AhoCorasick(
+            list(words),
+            matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
+            store_patterns=False,
+            implementation=ahocorasick_rs.Implementation.DFA,
+        )
 
     def summarise(
         self, title: str | None, active: Iterable[int], sentences: Sentences, attackers: Sequence[Attacker]
@@ -52,15 +57,15 @@ class Picker:
                 wanted |= dict.fromkeys(_below(sentences, number), True)
             elif number not in acting:
                 wanted[number] = False
+        if not (acting or implied or helping):
+            return Summary(title=title or None)
         headed = {number for picked in (implied, helping) for number, is_headed in picked.items() if is_headed}
         activity = [number for number in sorted(acting - headed) if not _is_heading(*sentences[number])]
-        meant = [number for number in sorted(implied) if not (number in helping and not implied[number])]
-        helps = [number for number in sorted(helping) if not (implied.get(number) and not helping[number])]
         return Summary(
             title=title or None,
             activity=_texts(sentences, activity, _ACTIVITY_MOST),
-            implications=_texts(sentences, meant, _MOST),
-            mitigations=_texts(sentences, helps, _MOST),
+            implications=_texts(sentences, _without(implied, helping, tie=False), _MOST),
+            mitigations=_texts(sentences, _without(helping, implied, tie=True), _MOST),
         )
 
     def _matches(self, sentences: Sentences) -> Iterator[tuple[int, bool]]:
@@ -74,6 +79,11 @@ class Picker:
                 if start and text.folded[start].isascii() and text.folded[start - 1].isalnum():
                     continue
                 yield first + max(bisect_right(starts, start) - 1, 0), index < self._implications
+
+
+def _without(own: Mapping[int, bool], other: Mapping[int, bool], *, tie: bool) -> list[int]:
+    """The numbers of `own` without those that the other list has the better claim to: by a heading, else by `tie`."""
+    return [number for number in sorted(own) if number not in other or (own[number], tie) > (other[number], not tie)]
 
 
 def _by_field(sentences: Sentences) -> Iterator[tuple[int, Sentences]]:

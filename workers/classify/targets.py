@@ -27,6 +27,8 @@ _NAMED, _UNSPOKEN, _HOME, _OWN = range(4)
 _AT_HOME = frozenset(("individuals", "non-profit", "media"))
 _ABROAD = ("exile", "abroad", "expatriate", "diaspora", "overseas", "living in", "worldwide", "foreign")
 _STATE_WORDS = ("government", "regime", "ministry", "secret service", "security service", "police", "当局", "政府")
+_STATE_REACH = 24
+_STATE_OF = ("government of ", "regime of ", "authorities of ")
 _OWN_REACH = 110
 _OWN_THING = re2.compile(
     r"^[^.;]*\b(?:its|his|her|their|our) (?:own |official )?(?:[\w-]+ ){0,2}?"
@@ -74,7 +76,7 @@ class TargetReader:
                 _Placed(code, mention, rank)
                 for code, mention in mentions
                 if (rank := _rank(code, mention, attackers, acting, incident=incident)) is not None
-                and not (rank < _HOME and self._standing.aside(mention, start, mentions, code))
+                and not (rank != _HOME and self._standing.aside(mention, start, mentions, code))
             ]
             self._join_lists(row)
             out += [placed for placed in row if not self._accuses_with(placed, mentions)]
@@ -151,7 +153,7 @@ def _rank(
         return None
     if code in attackers:  # the home of a group that acts, and the text itself does not blame it
         return _OWN if not mention.role and code not in acting else None
-    return _rank_unnamed(mention, home=home)
+    return _rank_unnamed(mention, home=home, blamed=bool(attackers))
 
 
 def _is_bracketed(mention: Mention) -> bool:
@@ -161,11 +163,13 @@ def _is_bracketed(mention: Mention) -> bool:
     return before.rfind("(") > before.rfind(")") and ")" in folded[token.end : token.end + _BRACKETS_REACH]
 
 
-def _rank_unnamed(mention: Mention, *, home: bool) -> int | None:
+def _rank_unnamed(mention: Mention, *, home: bool, blamed: bool) -> int | None:
     """The rank of a mention that no rule names as acted upon, where the text tells of an attack."""
     if mention.role == "accuser" and not home and _is_own_victim(mention):
         return _UNSPOKEN
-    if mention.role == "accuser" or mention.rule == "bystander.reporter" or (not mention.role and home):
+    if mention.rule == "bystander.reporter":  # an agency or a vendor that tells of an attack on itself
+        return None if blamed else _HOME
+    if mention.role == "accuser" or (not mention.role and home):
         return _HOME
     return None if mention.role else _UNSPOKEN
 
@@ -193,13 +197,21 @@ def _at_home(sheet: Sheet, attackers: Mapping[str, float]) -> list[TargetCountry
         return []
     code = next(iter(attackers))
     acting = [mention for held, mention in sheet.countries if held == code and mention.role == "attacker"]
-    governed = [m for m in acting if any(word in m.text.folded[m.start : m.end + 24] for word in _STATE_WORDS)]
+    governed = [mention for mention in acting if _is_government(mention)]
     for mention in governed:
         text, sentence = sheet.sentences[mention.sentence]
         told = {sector for token in sentence.meanings for sector, _ in token.surface.sectors}
         if not told.isdisjoint(_AT_HOME) and not any(word in text.folded for word in _ABROAD):
             return [_target(code, _FALLBACK, [mention])]
     return []
+
+
+def _is_government(mention: Mention) -> bool:
+    """Whether it is the country's government that acts."""
+    folded, start = mention.text.folded, mention.start
+    return folded[max(0, start - _STATE_REACH) : start].endswith(_STATE_OF) or any(
+        word in folded[start : mention.end + _STATE_REACH] for word in _STATE_WORDS
+    )
 
 
 def bystanders(countries: Sequence[tuple[str, Mention]], placed: frozenset[str]) -> list[CountryMention]:

@@ -12,22 +12,13 @@ from msgspec import Struct
 from workers.formats.alert import decode_alert
 from workers.model import OutgoingRecord, Record
 from workers.model.alert import Alert
+from workers.model.alert_ack import AlertAck
 
-__all__ = ["Ack", "Known", "ack_record", "acks_of", "choose_alerts", "known_alerts", "parse_since", "pick"]
+__all__ = ["Known", "ack_record", "acks_of", "choose_alerts", "known_alerts", "parse_since", "pick"]
 
 _SUPPRESSED_BY = "shirase-suppressed-by"
 _SPAN = re.compile(r"^(\d{1,6})([mhd])$")
 _SPANS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class Ack(Struct, frozen=True, kw_only=True):
-    """Somebody took note of an alert."""
-
-    schema: str = "shirase.alert-ack/1"
-    alert_id: str
-    by: str
-    at: str
-    note: str | None = None
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -35,10 +26,10 @@ class Known(Struct, frozen=True, kw_only=True):
 
     alert: Alert
     cause: str | None
-    ack: Ack | None
+    ack: AlertAck | None
 
 
-def known_alerts(records: Iterable[Record], acks: Mapping[str, Ack]) -> list[Known]:
+def known_alerts(records: Iterable[Record], acks: Mapping[str, AlertAck]) -> list[Known]:
     """The alerts in `records`, the oldest first; what is no alert is passed over."""
     found = []
     for record in records:
@@ -51,22 +42,22 @@ def known_alerts(records: Iterable[Record], acks: Mapping[str, Ack]) -> list[Kno
     return sorted(found, key=lambda one: (one.alert.raised_at, one.alert.id))
 
 
-def acks_of(records: Iterable[Record]) -> dict[str, Ack]:
+def acks_of(records: Iterable[Record]) -> dict[str, AlertAck]:
     """The last word on each alert; a record without a value takes the note back."""
-    found: dict[str, Ack] = {}
+    found: dict[str, AlertAck] = {}
     for record in sorted(records, key=lambda one: (one.timestamp_ms, one.offset)):
         key = (record.key or b"").decode("utf-8", "replace")
         if record.value is None:
             found.pop(key, None)
             continue
         try:
-            found[key] = msgspec.json.decode(record.value, type=Ack)
+            found[key] = msgspec.json.decode(record.value, type=AlertAck)
         except msgspec.DecodeError:
             continue
     return found
 
 
-def ack_record(topic: str, ack: Ack) -> OutgoingRecord:
+def ack_record(topic: str, ack: AlertAck) -> OutgoingRecord:
     """`ack` for the compacted topic of notes."""
     return OutgoingRecord(topic=topic, key=ack.alert_id.encode(), value=msgspec.json.encode(ack))
 

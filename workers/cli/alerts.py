@@ -89,12 +89,13 @@ def ack(
 ) -> None:
     """Take note of alerts: they no longer stand in the list, for anybody. Nothing is deleted."""
     from workers.adapters.kafka_browse import open_writer
-    from workers.cli.alert_records import Ack, ack_record
+    from workers.cli.alert_records import ack_record
+    from workers.model.alert_ack import AlertAck
 
     settings = invocation_of(context).settings()
     known = _known(settings, suppressed=True)
     who, at = by or getpass.getuser(), datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    acks = [Ack(alert_id=_one(known, wanted).alert.id, by=who, at=at, note=note) for wanted in ids]
+    acks = [AlertAck(alert_id=_one(known, wanted).alert.id, by=who, at=at, note=note) for wanted in ids]
     with open_writer(settings.kafka, settings.alerter.acks) as writer:
         writer.write([ack_record(settings.alerter.acks, one) for one in acks])
     if as_json:
@@ -220,7 +221,7 @@ def _show(found: Sequence[Known], *, suppressed: bool, as_json: bool) -> None:
         for one in found:
             print_json(_plain(one))
         return
-    columns = ["id", "raised_at", *ALERT_COLUMNS, *(["suppressed_by"] if suppressed else [])]
+    columns = ["id", "raised_utc", *ALERT_COLUMNS, *(["suppressed_by"] if suppressed else [])]
     print_table("Alerts", columns, [_row(one) for one in found])
 
 
@@ -228,7 +229,8 @@ def _row(one: Known) -> dict[str, str]:
     from workers.cli.alert_lines import alert_row
 
     alert = one.alert
-    shown = {"id": alert.id[:_SHORT_ID], "raised_at": alert.raised_at, "suppressed_by": one.cause or ""}
+    raised = alert.raised_at[:16].replace("T", " ")
+    shown = {"id": alert.id[:_SHORT_ID], "raised_utc": raised, "suppressed_by": one.cause or ""}
     return shown | alert_row(alert)
 
 

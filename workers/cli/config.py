@@ -53,9 +53,11 @@ def check(context: typer.Context, *, as_json: AsJson = False) -> None:
 def _checked(invocation: Invocation) -> Settings:
     from workers.settings import read_secret
     from workers.settings.alerts import load_alert_settings
+    from workers.settings.webhooks import load_webhook_settings
 
     settings = invocation.settings()
     load_alert_settings(settings.config_dir)
+    load_webhook_settings(settings.config_dir)
     secrets: list[tuple[str, Path | None]] = [
         ("kafka.sasl_password_file", settings.kafka.sasl_password_file),
         ("redis.password_file", settings.redis.password_file),

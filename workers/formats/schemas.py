@@ -13,6 +13,7 @@ import msgspec
 
 from workers.model import Enrichment, RawItem, TaggedEvent
 from workers.model.alert import Alert
+from workers.model.alert_ack import AlertAck
 
 __all__ = ["generated_schemas"]
 
@@ -22,6 +23,7 @@ _MESSAGES = {
     "tagged-event.json": TaggedEvent,
     "enrichment.json": Enrichment,
     "alert.json": Alert,
+    "alert-ack.json": AlertAck,
 }
 _HEADERS = (
     "shirase-error-code",

@@ -28,6 +28,9 @@ _RANK = (
     "HOME",
 )
 
+# What a family that counts beside the word ransomware only does not give way to.
+_NAMES = frozenset(("", "MALW", "ACTOR", "SKIPPED"))
+
 
 class SurfaceTable:
     """Surfaces by their folded text."""
@@ -77,9 +80,10 @@ def _merged(held: Surface, fields: dict[str, Any]) -> Surface:
     if fields.get("malware") and not held.malware:
         changes["malware"] = fields["malware"]
     cls = str(fields.get("cls", ""))
-    if cls and _rank(cls) < _rank(held.cls):
-        if cls == "PLACE" and _is_weak_family(held):
-            changes["malware"] = ""  # a city or a state keeps its name: Philadelphia, Nevada
+    yields = _is_weak_family(held) and cls not in _NAMES
+    if cls and (yields or _rank(cls) < _rank(held.cls)):
+        if yields:
+            changes["malware"] = ""  # a city, a state or an everyday word keeps its meaning: Philadelphia, "hacked", "steel"
         changes |= {
             key: fields.get(key, default)
             for key, default in (("cls", ""), ("country", ""), ("case", 0), ("exact", ()), ("guard", ""))

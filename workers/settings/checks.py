@@ -27,6 +27,7 @@ def _faults(settings: Settings) -> Iterator[tuple[str, object, str]]:
     yield from _kafka(settings.kafka)
     yield from _sizes(settings)
     yield from _topics(settings)
+    yield from _alerter(settings)
     for at, lookup in enumerate(settings.lookups):
         yield from _lookup(lookup, f"lookup[{at}]")
         yield from _second(lookup, settings, f"lookup[{at}].second_to")
@@ -79,6 +80,20 @@ def _topics(settings: Settings) -> Iterator[tuple[str, object, str]]:
         yield "route.name", name, "each route named once in routes.toml"
     if settings.tagger.output in settings.tagger.sources or settings.tagger.dead_letter in settings.tagger.sources:
         yield "tagger.sources", settings.tagger.sources, "topics that the tagger does not write to"
+
+
+def _alerter(settings: Settings) -> Iterator[tuple[str, object, str]]:
+    alerter, tagger = settings.alerter, settings.tagger
+    if alerter.group == settings.kafka.group:
+        yield "alerter.group", alerter.group, "a group of its own: that one is the taggers'"
+    own = [alerter.stories, alerter.state, alerter.alerts, alerter.suppressed, alerter.acks, alerter.undelivered]
+    for name in _doubles([*own, tagger.output, tagger.dead_letter]):
+        yield "alerter", name, "topics that differ from each other and from the tagger's"
+    if alerter.watchdog_s * 1000 > settings.kafka.max_poll_interval_ms:
+        yield "alerter.watchdog_s", alerter.watchdog_s, "at most kafka.max_poll_interval_ms"
+    partitions = {topic.name: topic.partitions for topic in settings.topics}
+    if partitions.get(alerter.stories) != partitions.get(alerter.state):
+        yield "topic.partitions", partitions.get(alerter.state), f"as many for {alerter.state} as for {alerter.stories}"
 
 
 def _lookup(lookup: LookupSettings, where: str) -> Iterator[tuple[str, object, str]]:

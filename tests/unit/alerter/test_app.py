@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from mode.supervisors import CrashingSupervisor
 
 from tests.unit.tagger.fakes import settings
-from workers.alerter.app import AppOptions, Intake, _agent, build_app
+from workers.alerter.app import AppOptions, Intake, _agent, _credentials, build_app
 from workers.model import Partition, Record
 
 
@@ -109,3 +110,23 @@ def test_a_batch_is_acknowledged_only_when_it_may_be(may: bool) -> None:
     assert taken[0] == Record(
         partition=Partition("a", 1), offset=3, timestamp_ms=1500, key=b"k", value=b"v", headers=(("h", b""),)
     )
+
+
+def test_it_logs_in_as_the_settings_say(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hush\n")
+    login = {
+        "SHIRASE_KAFKA__SASL_MECHANISM": "SCRAM-SHA-512",
+        "SHIRASE_KAFKA__SASL_USERNAME": "shirase",
+        "SHIRASE_KAFKA__SASL_PASSWORD_FILE": str(password),
+    }
+    plain = _credentials(settings(SHIRASE_KAFKA__SECURITY_PROTOCOL="SASL_PLAINTEXT", **login).kafka)
+    assert (plain.mechanism.value, plain.username, plain.password) == ("SCRAM-SHA-512", "shirase", "hush")
+    assert plain.ssl_context is None
+    assert "hush" not in repr(plain)
+    sealed = _credentials(settings(SHIRASE_KAFKA__SECURITY_PROTOCOL="SASL_SSL", **login).kafka)
+    assert sealed.protocol.value == "SASL_SSL"
+    assert sealed.ssl_context.check_hostname
+    tls = _credentials(settings(SHIRASE_KAFKA__SECURITY_PROTOCOL="SSL").kafka)
+    assert tls.context.check_hostname
+    assert _credentials(settings().kafka) is None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.reports import HOUR, NOW, attacker, lead, report, rules, text
 from workers.alerter.digest import Digest, digest
@@ -39,7 +40,8 @@ EVENTS = st.builds(
     st.integers(0, 4),
     st.sampled_from([0.5, 0.9]),
 )
-STREAM = st.lists(EVENTS, max_size=25)
+STREAM = st.lists(EVENTS, max_size=14)
+LAW = settings(deadline=None, max_examples=40)
 
 
 def parts_of(events: Sequence[TaggedEvent]) -> list[Digest]:
@@ -51,19 +53,24 @@ def run(parts: Sequence[Digest]) -> tuple[list[FoldResult], dict[str, ShardState
     return [fold(shards.setdefault(p.shard, ShardState(p.shard)), p, RULES) for p in parts], shards
 
 
+def comparable(results: Sequence[FoldResult]) -> list[tuple[object, ...]]:
+    """Which rows go is the same; in which order, where several end at once, is not promised."""
+    return [(one.outcome, one.story_id, one.alerts, one.suppressed, set(one.rows)) for one in results]
+
+
 @given(STREAM)
-@settings(deadline=None)
+@LAW
 def test_repeats_raise_nothing_and_change_nothing(events: list[TaggedEvent]) -> None:
     """Each digest twice in a row, as a batch that is read again gives them, is each digest once."""
     parts = parts_of(events)
     once, _ = run(parts)
     twice, _ = run([part for part in parts for _ in range(2)])
-    assert twice[::2] == once
+    assert comparable(twice[::2]) == comparable(once)
     assert all(not result.alerts and not result.suppressed for result in twice[1::2])
 
 
 @given(STREAM, st.integers(0, 40))
-@settings(deadline=None)
+@LAW
 def test_a_restart_from_the_stored_rows_changes_nothing(events: list[TaggedEvent], stop: int) -> None:
     parts = parts_of(events)
     whole, _ = run(parts)
@@ -76,27 +83,24 @@ def test_a_restart_from_the_stored_rows_changes_nothing(events: list[TaggedEvent
             rows[row.key] = row.value
     shards = dict(restore_shards(reversed(rows.items())))
     after = [fold(shards.setdefault(p.shard, ShardState(p.shard)), p, RULES) for p in parts[stop:]]
-    # Which stories end is the same; in which order their rows go is not promised.
-    assert [(r.outcome, r.alerts, r.suppressed, set(r.rows)) for r in after] == [
-        (r.outcome, r.alerts, r.suppressed, set(r.rows)) for r in whole[stop:]
-    ]
+    assert comparable(after) == comparable(whole[stop:])
 
 
 @given(STREAM)
-@settings(deadline=None)
+@LAW
 def test_a_story_has_one_new_story_alert_and_two_alerts_at_most(events: list[TaggedEvent]) -> None:
     alerts = [a for result in replay(events, RULES) for a in result.alerts if a.reason != "surge"]
     assert max(Counter(alert.story.id for alert in alerts).values(), default=0) <= 2
     assert max(Counter(a.story.id for a in alerts if a.reason == "new-story").values(), default=0) <= 1
     assert len({alert.id for alert in alerts}) == len(alerts)
-    first = {}
+    first: dict[str, str] = {}
     for alert in alerts:
         first.setdefault(alert.story.id, alert.reason)
     assert set(first.values()) <= {"new-story"}
 
 
 @given(STREAM)
-@settings(deadline=None)
+@LAW
 def test_each_report_is_told_or_held_back_or_known(events: list[TaggedEvent]) -> None:
     results, _ = run([lead(event, RULES) for event in events])
     for result in results:
@@ -104,14 +108,13 @@ def test_each_report_is_told_or_held_back_or_known(events: list[TaggedEvent]) ->
 
 
 @given(STREAM)
-@settings(deadline=None)
+@LAW
 def test_nothing_is_kept_behind_the_window(events: list[TaggedEvent]) -> None:
     _, shards = run(parts_of(events))
     for state in shards.values():
         last = report(999, state.meter.clock + 400 * HOUR)
         part = next(iter(parts_of([last])))
-        moved = type(part)(**{**{n: getattr(part, n) for n in part.__struct_fields__}, "shard": state.shard})
-        fold(state, moved, RULES)
+        fold(state, replace(part, shard=state.shard), RULES)
         assert len(state.stories) == 1
         assert len(state.by_event) == 1
         assert len(state.by_address) == 2

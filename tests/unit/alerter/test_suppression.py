@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.reports import HOUR, NOW, SETTINGS, attacker, lead, report, rules
 from tests.unit.alerter.test_folding import causes, folded, reasons
@@ -107,11 +108,7 @@ def test_quiet_hours_hold_back_and_the_next_report_tells() -> None:
 def aimed(objective: str, score: float = 0.9) -> TaggedEvent:
     one = attacker("CN", score=score)
     objectives = [Objective(id=objective, score=score)]  # type: ignore[arg-type]
-    return report(1, attackers=[type(one)(**{**members(one), "objectives": objectives})])
-
-
-def members(one: object) -> dict[str, object]:
-    return {name: getattr(one, name) for name in type(one).__struct_fields__}  # type: ignore[attr-defined]
+    return report(1, attackers=[replace(one, objectives=objectives)])
 
 
 @pytest.mark.parametrize(

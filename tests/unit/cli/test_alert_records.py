@@ -7,15 +7,16 @@ import pytest
 
 from tests.support.alerts import alert_of, alert_record_of
 from workers.cli.alert_lines import alert_row
-from workers.cli.alert_records import Ack, ack_record, acks_of, choose_alerts, known_alerts, parse_since, pick
+from workers.cli.alert_records import ack_record, acks_of, choose_alerts, known_alerts, parse_since, pick
 from workers.model import Partition, Record
 from workers.model.alert import SurgeFigures
+from workers.model.alert_ack import AlertAck
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 def note(alert_id: str, by: str, at_ms: int, *, taken_back: bool = False) -> Record:
-    made = ack_record("acks", Ack(alert_id=alert_id, by=by, at="2026-11-25T11:00:00Z"))
+    made = ack_record("acks", AlertAck(alert_id=alert_id, by=by, at="2026-11-25T11:00:00Z"))
     return Record(
         partition=Partition("acks", 0),
         offset=at_ms,
