@@ -159,8 +159,9 @@ def _is_folded(alerter: _Alerter, original: Report, copy: Report) -> bool:
 def _mixed(reports: Sequence[Report], settings: AlertSettings) -> list[str]:
     """The reports as they come, most of them not watched: what the alerter does on the tagged topic."""
     alerter, decoder = _Alerter(settings), msgspec.json.Decoder(TaggedEvent)
-    values = [msgspec.json.encode(report.event) for report in reports]
-    values *= max(1, _FEWEST // len(values))
+    rounds = max(1, _FEWEST // len(reports))
+    told = [moved(report, _BEGINNING + turn * DAY_S, str(turn)) for turn in range(rounds) for report in reports]
+    values = [msgspec.json.encode(report.event) for report in told]
     parts, started = 0, process_time()
     for value in values:
         for part in digest(decoder.decode(value), alerter.rules):

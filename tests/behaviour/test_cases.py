@@ -123,7 +123,7 @@ def head(name: str) -> str:
     return ".".join(parts[: 2 if parts[0] == "ja" else 1])
 
 
-def listed(pattern: str, part: str) -> list[dict[str, Any]]:
+def listed(pattern: str, part: str) -> list[Any]:
     """A part of each of the overlay's files: read from them, so that what is new is asked for from its first day."""
     return [
         tomllib.loads(path.read_text(encoding="utf-8"))[part] for path in sorted((CONFIG / "knowledge").glob(pattern))

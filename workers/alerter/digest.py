@@ -26,7 +26,7 @@ __all__ = ["Digest", "Purpose", "decode_digest", "digest", "encode_digest", "is_
 Purpose: TypeAlias = Literal["lead", "follow", "surge"]
 
 
-class Digest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Digest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One event as the fold of one shard sees it. `shard` is the key of its record on the internal topic.
 
     `score` is how sure the tags are that made the event match. `published` and `at` are in seconds since 1970; `at` is

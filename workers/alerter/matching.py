@@ -65,11 +65,11 @@ def _by_text(state: ShardState, likeness: dict[str, float], tags: Tags, rules: S
 def _by_tags(state: ShardState, digest: Digest, tags: Tags, rules: StorySettings) -> Match | None:
     if digest.purpose != "lead":
         return None
-    best, weight = None, rules.tags_weight
-    for story in state.by_tags(tags):
+    best, weight, since = None, rules.tags_weight, digest.at - rules.tags_window_h * HOUR_S
+    for story in state.by_tags(tags, since):
         if story.silent:
             continue
-        found = _weight(story, digest.at - rules.tags_window_h * HOUR_S, tags, state.rarity)
+        found = _weight(story, since, tags, state.rarity)
         # The youngest of equals, then the smallest id: the same whatever order the stories were restored in.
         if found >= weight and (best is None or (found, story.last, story.id) > (weight, best.last, best.id)):
             best, weight = story, found

@@ -98,9 +98,14 @@ class ShardState:
             clock = max(clock, story.last)
         self.meter.clock = max(self.meter.clock, clock)
 
-    def by_tags(self, tags: Tags) -> Iterator[Story]:
-        """The stories that share a telling tag with `tags`, each once."""
-        found = dict.fromkeys(story for tag in _telling(tags) for story in self.by_tag.get(tag, ()))
+    def by_tags(self, tags: Tags, since: float) -> Iterator[Story]:
+        """The stories that share a telling tag with `tags` by a report not older than `since`, each once."""
+        found = {
+            story_id: None
+            for tag in _telling(tags)
+            for story_id, latest in self.by_tag.get(tag, {}).items()
+            if latest >= since
+        }
         return (self.stories[story_id] for story_id in found)
 
     def rarity(self, kind: str, value: str) -> float:

@@ -41,7 +41,7 @@ MOST_OWNERS = 64
 _STRICTNESS = (Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT, None, Tlp.RED)
 
 
-class Member(Struct, frozen=True):
+class Member(Struct, frozen=True, gc=False):
     """One report of the story that is no copy of another."""
 
     event_id: str
@@ -50,7 +50,7 @@ class Member(Struct, frozen=True):
     tags: Tags
 
 
-class Raised(Struct, frozen=True):
+class Raised(Struct, frozen=True, gc=False):
     """An alert that was raised."""
 
     reason: Reason
@@ -58,7 +58,7 @@ class Raised(Struct, frozen=True):
     at: float
 
 
-class Story(Struct, frozen=True, kw_only=True):
+class Story(Struct, frozen=True, kw_only=True, gc=False):
     """One event in the world, as told by its reports. Its lists only grow (`events` also loses its oldest).
 
     `told` are the tags up to the last alert, `urls` the addresses (and the feeds' own ids) of its reports. A story that

@@ -26,10 +26,10 @@ _NEGLIGIBLE = 1e-18
 def count_report(hours: Mapping[int, int], now: float, surge: SurgeSettings) -> dict[int, int]:
     """`hours` with a report more at `now`, without those that lie behind the history."""
     hour = int(now // HOUR_S)
+    if hour in hours:
+        return {**hours, hour: hours[hour] + 1}
     oldest = hour - surge.history_days * _DAY_H - surge.window_h
-    kept = {one: count for one, count in hours.items() if one > oldest}
-    kept[hour] = kept.get(hour, 0) + 1
-    return kept
+    return {**{one: count for one, count in hours.items() if one > oldest}, hour: 1}
 
 
 def find_surge(hours: Mapping[int, int], first_hour: int, now: float, surge: SurgeSettings) -> SurgeFigures | None:

@@ -31,7 +31,7 @@ AGAINST = float("-inf")
 _SIGHTED_IN_PASSING = 5
 
 
-class Tags(Struct, frozen=True):
+class Tags(Struct, frozen=True, gc=False):
     """The tags by which reports are compared, as sets."""
 
     attackers: frozenset[str] = frozenset()

@@ -20,6 +20,7 @@ _BESIDE_STRONGER = 0.7
 _NO_INCIDENT = 0.7
 # A sector this much below the surest one of the text is a detail of the story.
 _OUTWEIGHED = 0.06
+_BESIDE_SURER = 0.65
 _LIST_LONGEST = 45
 # A sector named in the first two sentences counts whole, then less with each sentence; where the sentence tells whom an
 # attack aims at it never falls far: long reports name their victims late.
@@ -142,7 +143,7 @@ def _judged(tallies: Mapping[str, _Tally], *, incident: bool) -> list[Sector]:
         _sector(
             name,
             tally,
-            scores[name] * (_BESIDE_STRONGER if scores[name] < least and not tally.listed else 1.0),
+            scores[name] * (_BESIDE_SURER if scores[name] < least and not tally.listed else 1.0),
             incident=incident,
         )
         for name, tally in tallies.items()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workers.settings import Settings
     from workers.tagger.pipeline import Pipeline
 
-__all__ = ["Format", "Rendering", "register", "render_analysis", "render_json"]
+__all__ = ["Format", "Rendering", "register", "render_analysis", "render_bundle", "render_documents", "render_json"]
 
 _BATCH = 200
 _TOPIC = "(files)"

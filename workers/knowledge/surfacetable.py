@@ -83,7 +83,9 @@ def _merged(held: Surface, fields: dict[str, Any]) -> Surface:
     yields = _is_weak_family(held) and cls not in _NAMES
     if cls and (yields or _rank(cls) < _rank(held.cls)):
         if yields:
-            changes["malware"] = ""  # a city, a state or an everyday word keeps its meaning: Philadelphia, "hacked", "steel"
+            changes["malware"] = (
+                ""  # a city, a state or an everyday word keeps its meaning: Philadelphia, "hacked", "steel"
+            )
         changes |= {
             key: fields.get(key, default)
             for key, default in (("cls", ""), ("country", ""), ("case", 0), ("exact", ()), ("guard", ""))
