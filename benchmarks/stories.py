@@ -7,6 +7,7 @@ the labels join and that lie within the window, the share that we put into one s
 from __future__ import annotations
 
 import base64
+import gc
 import random
 import resource
 from collections import Counter, defaultdict
@@ -62,6 +63,7 @@ class _Alerter:
 def measure_stories(development: Sequence[Path], items: int) -> list[str]:
     """The tables' lines, Markdown. Without `development` files the syndicated items are made from the demo's."""
     settings = load_alert_settings(CONFIG)
+    gc.set_threshold(20_000, 20, 50)  # as the workers do
     lines: list[str] = []
     if development:
         reports = labelled(development)

@@ -103,14 +103,14 @@ def test_there_are_enough_cases_in_both_languages(bench: Bench) -> None:
     assert by_language["en"] - by_language["ja"] == set()
 
 
-def test_pairs_differ_in_their_texts_and_in_who_attacks(bench: Bench) -> None:
+def test_pairs_differ_in_their_texts_and_in_who_attacks_whom(bench: Bench) -> None:
     by_id = {case.id: case for case in bench.cases}
     swapped = [case for case in bench.cases if case.id.endswith("-swapped")]
     assert len(swapped) >= 40
     for case in swapped:
         other = by_id[case.id.removesuffix("-swapped")]
         assert (other.title, other.body) != (case.title, case.body)
-        assert other.wanted != case.wanted, case.id
+        assert (other.wanted, other.targets) != (case.wanted, case.targets), case.id
 
 
 def without_rules(is_gone: Callable[[RoleRule], bool]) -> Change:

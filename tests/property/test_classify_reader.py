@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workers.classify import Reader
-from workers.classify.lettering import Lettering
 from workers.classify.scanner import Scanner
 from workers.classify.text import fields_of
 from workers.knowledge import Knowledge, load_knowledge
@@ -29,11 +28,6 @@ def reader() -> Reader:
 @cache
 def scanner() -> Scanner:
     return Scanner(knowledge())
-
-
-@cache
-def lettering() -> Lettering:
-    return Lettering(knowledge().compiled.letters, knowledge().compiled.words)
 
 
 WORDS = st.sampled_from(
@@ -84,16 +78,6 @@ def test_scores_and_ranks_are_sound(body: str) -> None:
     attackers = reader().read(RawItem(body=body)).attackers
     assert all(0.5 <= attacker.score <= 1 for attacker in attackers)
     assert [attacker.rank for attacker in attackers].count("primary") == min(len(attackers), 1)
-
-
-@settings(max_examples=300, deadline=None)
-@given(body=TEXTS, japanese=st.booleans())
-def test_letters_without_places_are_those_with_them(body: str, japanese: bool) -> None:
-    for field in fields_of(RawItem(body=body)):
-        for sentence in scanner().sentences(field):
-            coded = lettering().encode(field, sentence, japanese=japanese)
-            assert lettering().letters(field, sentence, japanese=japanese) == coded.code
-            assert len(coded.code) == len(coded.starts) == len(coded.ends) == len(coded.owners)
 
 
 @settings(max_examples=300, deadline=None)

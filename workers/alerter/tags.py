@@ -32,7 +32,7 @@ _SIGHTED_IN_PASSING = 5
 
 
 class Tags(Struct, frozen=True, gc=False):
-    """The tags by which reports are compared, as sets."""
+    """The tags by which reports are compared, as sets. Like all that is kept by the thousand here, unknown to the cycle collector."""
 
     attackers: frozenset[str] = frozenset()
     asserted: frozenset[str] = frozenset()

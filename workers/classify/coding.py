@@ -10,11 +10,11 @@ from workers.classify.scanner import Sentence, Token
 from workers.classify.text import FieldText
 from workers.knowledge.spelling import fold
 
-__all__ = ["KANJI_PER_WORD", "TOKENS_MOST", "Coded", "Coder"]
+__all__ = ["Coded", "Coder"]
 
 _STRIP = "\"'()[]{}:;,.!?“”‘’«»…*"
-TOKENS_MOST = 400
-KANJI_PER_WORD = 4
+_TOKENS_MOST = 400
+_KANJI_PER_WORD = 4
 _REMEMBERED_MOST = 40_000
 _WORD_LONGEST = 24
 
@@ -60,7 +60,7 @@ class Coder:
             coded.starts.append(token.start)
             coded.ends.append(position)
             coded.owners.append(token)
-            if len(coded.letters) > TOKENS_MOST:
+            if len(coded.letters) > _TOKENS_MOST:
                 break
         else:
             gap(coded, field, position, sentence.end)
@@ -131,7 +131,7 @@ class Coder:
         if text.isascii():
             self._gap(coded, field, start, end)
             return
-        for _ in range((len(text) + KANJI_PER_WORD - 1) // KANJI_PER_WORD):
+        for _ in range((len(text) + _KANJI_PER_WORD - 1) // _KANJI_PER_WORD):
             coded.put(self._other, start, end, None)
 
 

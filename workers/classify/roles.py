@@ -101,7 +101,7 @@ class RoleReader:
         )
 
     def firing(self, code: bytes, language: str) -> list[int]:
-        """The numbers of the rules that fire on a sentence; most sentences have none and need no places for their letters."""
+        """The numbers of the rules that fire on a sentence; every second sentence has none."""
         rules = self._rules.get(language)
         return rules.firing(code) if rules else []
 

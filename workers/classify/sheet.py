@@ -7,9 +7,9 @@ from itertools import islice
 
 from msgspec import Struct, field
 
+from workers.classify.coding import Coder
 from workers.classify.forms import GEO, INCIDENT, MARK_ADVISORY, MARK_GROUP, MARK_HACKER, MARK_INCIDENT
 from workers.classify.groups import Designators, FoundGroup, find_groups
-from workers.classify.lettering import Lettering
 from workers.classify.mentions import Mention, decide
 from workers.classify.roles import Reading, RoleReader
 from workers.classify.scanner import Scanner, Sentence, Token
@@ -47,7 +47,7 @@ class SheetReader:
         compiled = knowledge.compiled
         self._knowledge = knowledge
         self._scanner = Scanner(knowledge)
-        self._coder = Lettering(compiled.letters, compiled.words)
+        self._coder = Coder(compiled.letters, compiled.words)
         self._designators = Designators(compiled.designators)
         self._roles = RoleReader(compiled.roles, compiled.letters)
         self._incident = frozenset(compiled.letters[name].encode("ascii")[0] for name in sorted(INCIDENT))
@@ -117,15 +117,13 @@ class SheetReader:
 
     def _read_sentence(self, sheet: Sheet, text: FieldText, sentence: Sentence, language: str) -> None:
         number = len(sheet.sentences) - 1
-        japanese = language == "ja"
-        code = self._coder.letters(text, sentence, japanese=japanese)
+        coded = self._coder.encode(text, sentence, japanese=language == "ja")
         if not sheet.incident:
-            sheet.incident = not self._incident.isdisjoint(code)
+            sheet.incident = not self._incident.isdisjoint(coded.code)
         by_token: dict[int, list[Reading]] = {}
         groups: Iterable[FoundGroup] = ()
-        firing = self._roles.firing(code, language)
+        firing = self._roles.firing(coded.code, language)
         if firing:
-            coded = self._coder.encode(text, sentence, japanese=japanese)
             readings, spans = self._roles.read(coded, language, firing)
             for reading in readings:
                 by_token.setdefault(id(reading.token), []).append(reading)

@@ -62,10 +62,7 @@ def compile_roles(file: Mapping[str, Any], letters: Mapping[str, str], where: st
         name: strings(f"{where}.sets.{name}", members) for name, members in table(f"{where}.sets", file["sets"]).items()
     }
     atoms = _Atoms(letters, sets)
-    kinds = {
-        name: "".join(atoms.chars(cls) for cls in strings(f"{where}.kind.{name}", classes))
-        for name, classes in table(f"{where}.kind", file["kind"]).items()
-    }
+    kinds = _kinds(atoms, file, where)
     for row in rows(f"{where}.rule", file["rule"]):
         name, pattern = str(row["name"]), str(row["pattern"])
         try:
@@ -80,6 +77,21 @@ def compile_roles(file: Mapping[str, Any], letters: Mapping[str, str], where: st
             regex=regex, needs=atoms.needs(pattern), kind=cast("Any", row.get("kind", "unknown")), state=kinds["state"],
             linked=kinds["linked"],
         )  # fmt: skip
+
+
+def _kinds(atoms: _Atoms, file: Mapping[str, Any], where: str) -> dict[str, str]:
+    """The letters of the classes that make an attacker a state, and of those that link it to one."""
+    try:
+        return {
+            name: "".join(
+                atoms.chars(cls) for cls in strings(f"{where}.kind.{name}", table(f"{where}.kind", file["kind"])[name])
+            )
+            for name in ("state", "linked")
+        }
+    except KeyError as problem:
+        raise ConfigError(
+            f"config/knowledge/{where}.toml", "kind", str(problem), "state and linked, of known classes"
+        ) from problem
 
 
 class _Atoms:

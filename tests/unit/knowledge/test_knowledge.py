@@ -142,3 +142,36 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     (folder / "knowledge" / "sectors.toml").unlink()
     with pytest.raises(ConfigError, match="sectors"):
         load_knowledge(folder, None)
+
+
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [("xmrig", "XMRig"), ("njrat", "NjRAT"), ("njrat", "njRAT"), ("mimikatz", "mimikatz")],
+)
+def test_a_family_is_found_as_either_list_writes_it(
+    knowledge: Knowledge, form: str, written: str, *, holds: bool
+) -> None:
+    surface = next(row for row in knowledge.compiled.surfaces if row.text == form)
+    as_written = {0: True, 1: written[0].isupper(), 2: written in surface.exact}
+    assert as_written[surface.case]
+
+
+def test_a_rule_says_what_its_attacker_is(knowledge: Knowledge) -> None:
+    kinds = {rule.name: rule.kind for rule in knowledge.compiled.roles}
+    assert kinds["subject.active"] == "state"
+    assert kinds["nexus.attackers"] == "unknown"
+
+
+def test_every_rule_knows_the_words_of_states_and_of_links(knowledge: Knowledge) -> None:
+    letters = knowledge.compiled.letters
+    for rule in knowledge.compiled.roles:
+        assert letters["ORG"] in rule.state
+        assert rule.linked, rule.name
+
+
+def test_the_file_of_rules_must_say_what_makes_a_state(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG / "knowledge", tmp_path / "knowledge")
+    path = tmp_path / "knowledge/roles_en.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('state = ["GOV"', 'state = ["NOSUCH"'), encoding="utf-8")
+    with pytest.raises(ConfigError):
+        load_knowledge(tmp_path, None)
