@@ -1,7 +1,8 @@
 """Stage two: folds a shard's digests into stories, in order, and says what to alert. Told the time by the digests.
 
 The clock of a shard is the latest time that any of its digests told, so that records which arrive out of order do not
-turn it back. The same digest a second time changes nothing and raises nothing.
+turn it back. The same event a second time changes nothing, the clock included, and raises nothing: so the clock is always
+that of the latest report of some story, and need not be stored for itself.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ class FoldResult(Struct, frozen=True, kw_only=True):
 def fold(state: ShardState, digest: Digest, rules: AlertRules) -> FoldResult:
     """Folds `digest` into `state` (which is changed) and says what that means."""
     meter, story_rules = state.meter, rules.settings.story
+    known = state.by_event.get(digest.event_id)
+    if known is not None:
+        return FoldResult(outcome="repeat", story_id=known)
     if digest.at < meter.clock - story_rules.window_h * HOUR_S:
         return FoldResult(outcome="late")
     meter.clock = max(meter.clock, digest.at)
@@ -58,8 +62,6 @@ def fold(state: ShardState, digest: Digest, rules: AlertRules) -> FoldResult:
     gone = tuple(forget(state, rules))
     tags = NO_TAGS if digest.purpose == "surge" else tags_of(digest, story_rules.minimum_score)
     match = find_story(state, digest, tags, story_rules)
-    if match is not None and match.tie == "event":
-        return FoldResult(outcome="repeat", story_id=match.story.id, rows=gone)
     before = match.story if match else open_story(digest, tags)
     after = with_report(
         before, digest, tags, is_copy=match is not None and match.is_copy, addresses=addresses_of(digest)

@@ -6,21 +6,21 @@ it. Tags: reports in other words or another language, not far apart in time, who
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from workers.alerter.digest import Digest
 from workers.alerter.shard import ShardState
-from workers.alerter.story import Story
+from workers.alerter.story import Member, Story
 from workers.alerter.tags import AGAINST, Tags, is_contradicted, weigh
 from workers.alerter.times import HOUR_S
 from workers.settings.alerts import StorySettings
 
 __all__ = ["Match", "Tie", "addresses_of", "find_story"]
 
-Tie: TypeAlias = Literal["event", "address", "copy", "kin", "tags"]
+Tie: TypeAlias = Literal["address", "copy", "kin", "tags"]
 
 
 class Match(Struct, frozen=True):
@@ -39,9 +39,6 @@ def addresses_of(digest: Digest) -> list[str]:
 
 def find_story(state: ShardState, digest: Digest, tags: Tags, rules: StorySettings) -> Match | None:
     """The story that the report belongs to; None where it begins one."""
-    again = state.by_event.get(digest.event_id)
-    if again is not None:
-        return Match(state.stories[again], "event", is_copy=True)
     likeness = state.texts.near(digest.signature)
     for address in addresses_of(digest):
         known = state.by_address.get(address)
@@ -65,16 +62,23 @@ def _by_text(state: ShardState, likeness: dict[str, float], tags: Tags, rules: S
 def _by_tags(state: ShardState, digest: Digest, tags: Tags, rules: StorySettings) -> Match | None:
     if digest.purpose != "lead":
         return None
-    best, weight, since = None, rules.tags_weight, digest.at - rules.tags_window_h * HOUR_S
-    for story in state.by_tags(tags, since):
+    best, weight, reach = None, rules.tags_weight, rules.tags_window_h * HOUR_S
+    for story in state.by_tags(tags, digest.at - reach):
         if story.silent:
             continue
-        found = _weight(story, since, tags, state.rarity)
+        found = _weight((member for member in story.members if _is_near(member, digest, reach)), tags, state.rarity)
         # The youngest of equals, then the smallest id: the same whatever order the stories were restored in.
         if found >= weight and (best is None or (found, story.last, story.id) > (weight, best.last, best.id)):
             best, weight = story, found
     return None if best is None else Match(best, "tags", is_copy=False)
 
 
-def _weight(story: Story, since: float, tags: Tags, rarity: Callable[[str, str], float]) -> float:
-    return max((weigh(member.tags, tags, rarity) for member in story.members if member.at >= since), default=AGAINST)
+def _is_near(member: Member, digest: Digest, reach: float) -> bool:
+    """Read at nearly the same time, and published so where both say when: old news fed again tells of another event."""
+    if member.at < digest.at - reach:
+        return False
+    return member.published is None or digest.published is None or abs(member.published - digest.published) <= reach
+
+
+def _weight(members: Iterable[Member], tags: Tags, rarity: Callable[[str, str], float]) -> float:
+    return max((weigh(member.tags, tags, rarity) for member in members), default=AGAINST)

@@ -48,6 +48,7 @@ class Member(Struct, frozen=True, gc=False):
     at: float
     signature: bytes
     tags: Tags
+    published: float | None = None
 
 
 class Raised(Struct, frozen=True, gc=False):
@@ -102,7 +103,7 @@ def open_story(digest: Digest, tags: Tags) -> Story:
 def with_report(story: Story, digest: Digest, tags: Tags, *, is_copy: bool, addresses: Sequence[str]) -> Story:
     """`story` with a report more: a copy only counts, any other is from then on compared with."""
     owners = [digest.owner] if digest.owner and digest.owner not in story.owners else []
-    members = [] if is_copy else [Member(digest.event_id, digest.at, digest.signature, tags)]
+    members = [] if is_copy else [Member(digest.event_id, digest.at, digest.signature, tags, digest.published)]
     return replace(
         story,
         items=story.items + 1,

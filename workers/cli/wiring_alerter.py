@@ -139,6 +139,7 @@ def _run(settings: Settings, watchdog: AlarmWatchdog, slot: int) -> None:
     couriers.start(sinks, _end)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     AlerterHost(parts).run()
     couriers.stop()
     fold.close()

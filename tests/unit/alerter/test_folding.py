@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from tests.support.reports import HOUR, NOW, attacker, lead, report, rules, text
 from workers.alerter.digest import digest
 from workers.alerter.folding import FoldResult, fold
@@ -84,6 +86,13 @@ def test_tags_tie_within_their_window_only() -> None:
     first = report(1, attackers=[KP], targets="JP", sectors="energy")
     later = report(2, NOW + 73 * HOUR, attackers=[KP], targets="JP", sectors="energy")
     assert stories(folded([first, later])) == 2
+
+
+@pytest.mark.parametrize(("apart", "count"), [(73 * HOUR, 2), (71 * HOUR, 1)])
+def test_what_was_published_long_apart_is_not_tied_by_tags_though_read_together(apart: float, count: int) -> None:
+    old = report(1, attackers=[KP], targets="JP", sectors="energy", published=NOW - apart)
+    new = report(2, NOW + 60, attackers=[KP], targets="JP", sectors="energy", published=NOW)
+    assert stories(folded([old, new])) == count
 
 
 def test_what_everybody_is_tagged_with_ties_nobody() -> None:

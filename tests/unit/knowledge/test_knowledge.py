@@ -148,9 +148,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     ("form", "written"),
     [("xmrig", "XMRig"), ("njrat", "NjRAT"), ("njrat", "njRAT"), ("mimikatz", "mimikatz")],
 )
-def test_a_family_is_found_as_either_list_writes_it(
-    knowledge: Knowledge, form: str, written: str, *, holds: bool
-) -> None:
+def test_a_family_is_found_as_either_list_writes_it(knowledge: Knowledge, form: str, written: str) -> None:
     surface = next(row for row in knowledge.compiled.surfaces if row.text == form)
     as_written = {0: True, 1: written[0].isupper(), 2: written in surface.exact}
     assert as_written[surface.case]
