@@ -25,7 +25,7 @@ demo: setup ## the main job on an embedded broker and cache: real items in, tagg
 	@$(BIN)/shirase demo
 
 test: setup ## the whole test suite; real Apache Kafka and redis-server where they can be had
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: lint types architecture ## what must hold before a commit, quickly
 	$(BIN)/python -m pytest -q tests/unit
