@@ -1,6 +1,6 @@
 """All measurements in one run, as Markdown tables on standard output.
 
-Usage: python -m benchmarks [--items FILE] [--records 40000] [--rounds 3] [--only stream,stages,reading,lookups,latency,memory,start,stories,cache-faults]
+Usage: python -m benchmarks [--items FILE] [--records 40000] [--rounds 3] [--only stream,stages,reading,lookups,latency,memory,start,stories,alerter,cache-faults]
                             [--development FILE ...]
 """
 
@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.alerter import measure_alerter
 from benchmarks.broker import create_topics, load_topic
 from benchmarks.cache_faults import measure_cache_faults
 from benchmarks.cold_start import measure_cold_start
@@ -24,7 +25,7 @@ from benchmarks.stories import measure_stories
 from benchmarks.stream import measure_capacity, measure_stream
 from tests.support.kafka_server import ApacheKafka
 
-PARTS = ("stream", "stages", "reading", "lookups", "latency", "memory", "start", "stories", "cache-faults")
+PARTS = ("stream", "stages", "reading", "lookups", "latency", "memory", "start", "stories", "alerter", "cache-faults")
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
         _show("Cold start", measure_cold_start(values[0]))
     if "stories" in chosen:
         _show("Stories", measure_stories(options.development, options.watched))
-    if {"stream", "latency", "memory", "cache-faults"} & set(chosen):
+    if {"stream", "latency", "memory", "alerter", "cache-faults"} & set(chosen):
         with ApacheKafka() as kafka:
             _on_kafka(kafka.bootstrap, values, chosen, options)
 
@@ -56,6 +57,8 @@ def _on_kafka(bootstrap: str, values: list[bytes], chosen: list[str], options: a
         _show("Latency", measure_latency(bootstrap, values, rate=rate, seconds=30.0))
     if "cache-faults" in chosen:
         _show("Throughput while the cache server fails", measure_cache_faults(bootstrap, options.rounds))
+    if "alerter" in chosen:
+        _show("One alerter", measure_alerter(bootstrap, values))
     if "memory" in chosen:
         many = load_items(options.items, 100_000)
         job = Job(bootstrap=bootstrap, source="bench.many", output="bench.memory", count=len(many), batch=options.batch)

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.broker import create_topics
 from benchmarks.contenders import ROOT, Job, shirase_environment
 
-__all__ = ["measure_memory"]
+__all__ = ["children_of", "measure_memory"]
 
 
 def measure_memory(job: Job) -> list[str]:
@@ -25,7 +25,7 @@ def measure_memory(job: Job) -> list[str]:
     )
     samples: list[int] = []
     while worker.poll() is None:
-        samples.append(max((_resident_mb(pid) for pid in _children(worker.pid)), default=0))
+        samples.append(max((_resident_mb(pid) for pid in children_of(worker.pid)), default=0))
         time.sleep(0.5)
     seen = [sample for sample in samples if sample]
     marks = [seen[min(len(seen) - 1, int(len(seen) * share))] for share in (0.25, 0.5, 0.75, 0.95)]
@@ -36,7 +36,8 @@ def measure_memory(job: Job) -> list[str]:
     ]
 
 
-def _children(parent: int) -> list[int]:
+def children_of(parent: int) -> list[int]:
+    """The processes that `parent` has started and that still are."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
