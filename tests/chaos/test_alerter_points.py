@@ -73,9 +73,9 @@ def test_the_judge_catches_what_is_broken(stage: AlerterRig) -> None:
     stage.feed(30)
     assert run_until_it_ends(stage, "alerts-before-state") == DIED
     second = stage.start(1, PROGRAM, ALERTER_MODE="sound")
+    wait_until(lambda: bool(stage.verdict().doubled))
     stage.wait_until_all_is_told()
     assert second.stop() == 0
-    assert stage.verdict().doubled
     assert not stage.verdict().unfounded
     forgetful = stage.start(1, PROGRAM, ALERTER_MODE="forgets-state")
     stage.tell_again(10)
