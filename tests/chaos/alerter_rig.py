@@ -16,14 +16,14 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+from tests.chaos.alert_verdict import AlertVerdict
 from tests.chaos.checker import _records
 from tests.chaos.rig import ROOT, Supervised
 from tests.support.tagged_events import event_of
@@ -47,7 +47,7 @@ from workers.model import (
 )
 from workers.settings.alerts import load_alert_settings
 
-__all__ = ["AlertVerdict", "AlerterRig", "story_event"]
+__all__ = ["AlerterRig", "story_event"]
 
 PARTITIONS = 4
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -98,31 +98,6 @@ def story_event(number: int, outlet: int, second: int, *, country: str = "CN") -
         vulnerabilities=[Vulnerability(id=f"CVE-2026-{100000 + number}", evidence=[])],
         provenance=Provenance(worker="1", rules="r", knowledge="k", processed_at=when),
     )  # fmt: skip
-
-
-@dataclass
-class AlertVerdict:
-    """What is wrong with a run; nothing, when every list is empty."""
-
-    doubled: list[str] = field(default_factory=list)
-    missed: list[str] = field(default_factory=list)
-    unfounded: list[str] = field(default_factory=list)
-    silent_stories: list[str] = field(default_factory=list)
-    alerts: int = 0
-    digests: int = 0
-    repeats: int = 0
-
-    @property
-    def is_clean(self) -> bool:
-        return not (self.doubled or self.missed or self.unfounded or self.silent_stories)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.alerts} alerts from {self.digests} digests ({self.repeats} of them delivered again): "
-            f"doubled {len(self.doubled)} {self.doubled[:3]}, missed {len(self.missed)} {self.missed[:3]}, "
-            f"unfounded {len(self.unfounded)} {self.unfounded[:3]}, "
-            f"stories without a first alert {len(self.silent_stories)} {self.silent_stories[:5]}"
-        )
 
 
 class AlerterRig:
@@ -218,6 +193,19 @@ class AlerterRig:
         """How many alerts stand in the topic, committed."""
         return sum(1 for _ in _records(self.bootstrap(), [self.topic("alerts")], "read_committed"))
 
+    def digests_out(self) -> int:
+        """How many records stand in the topic of digests, committed or not yet."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap())
+        topic = self.topic("stories")
+        places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        ends = consumer.end_offsets(places)
+        consumer.close()
+        return sum(ends.values())
+
+    def wait_for_digests(self, more_than: int, within_s: float = 60.0) -> None:
+        """Wait until there are more records of digests than that."""
+        self._wait(lambda: self.digests_out() > more_than, within_s, "no further digest came", pause_s=0.02)
+
     def wait_for_alerts(self, more_than: int, within_s: float = 60.0) -> int:
         """Wait until there are more alerts than that."""
         found = 0
@@ -242,14 +230,14 @@ class AlerterRig:
         self._wait(is_told, within_s, "alerts are missing")
         return found
 
-    def _wait(self, holds: Callable[[], bool], within_s: float, trouble: str) -> None:
+    def _wait(self, holds: Callable[[], bool], within_s: float, trouble: str, pause_s: float = 0.2) -> None:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if holds():
                 return
             ended = self._supervised[-1].process.poll()
             assert not ended, f"the alerter ended with {ended}\n{self.logs()}"
-            time.sleep(0.2)
+            time.sleep(pause_s)
         raise AssertionError(f"{trouble} after {within_s:g} s: {self.verdict()}\n{self.logs()}")
 
     def verdict(self) -> AlertVerdict:
