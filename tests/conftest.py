@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -17,3 +18,5 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", _LEFT_TO_THE_COLLECTOR)
     # A shell's background job ignores SIGINT, and its children inherit that: tests that interrupt a program would hang.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A galaxy that the user of this machine took with `shirase knowledge update` is no part of what is tested.
+    os.environ["XDG_DATA_HOME"] = "/nonexistent"

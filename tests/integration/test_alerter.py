@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from tests.chaos.alerter_rig import AlerterRig, story_event
 from tests.chaos.rig import Supervised
 from tests.support.lookup_server import ProviderServer, reply
-from workers.cli.main import app
+from workers.cli.program import app
 from workers.embedded.broker import EmbeddedBroker
 from workers.model import Tlp
 

@@ -10,7 +10,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from tests.support.brokers import Broker
-from workers.cli.main import app
+from workers.cli.program import app
 from workers.settings import Settings, load_settings
 
 __all__ = ["CONFIG", "Done", "Program", "program_on"]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 import urllib3
@@ -24,9 +24,9 @@ from msgspec import Struct
 from workers.adapters.http_connect import GuardedAdapter, RefusedAddressError
 from workers.errors import DependencyError
 from workers.ports import Clock
-from workers.settings import HttpSettings, LookupSettings
+from workers.settings import HttpSettings
 
-__all__ = ["Answer", "HttpCaller"]
+__all__ = ["Answer", "CallTarget", "HttpCaller"]
 
 CHUNK_BYTES = 65536
 OK = 200
@@ -41,10 +41,39 @@ class Answer(Struct, frozen=True):
     body: bytes
 
 
+class CallTarget(Protocol):
+    """Who is called, as errors name it, and how: whether any address will do, how many at a time, where a key goes."""
+
+    @property
+    def provider(self) -> str:
+        """The name in errors."""
+        ...
+
+    @property
+    def internal(self) -> bool:
+        """Whether addresses that are not public are allowed."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many connections are kept."""
+        ...
+
+    @property
+    def key_header(self) -> str:
+        """The header that carries the key."""
+        ...
+
+    @property
+    def key_prefix(self) -> str:
+        """What stands before the key."""
+        ...
+
+
 class HttpCaller:
     """Calls one provider. For several threads."""
 
-    def __init__(self, row: LookupSettings, http: HttpSettings, clock: Clock, secret: str | None) -> None:
+    def __init__(self, row: CallTarget, http: HttpSettings, clock: Clock, secret: str | None) -> None:
         """Opens no connection."""
         self._name = row.provider
         self._http = http
@@ -108,7 +137,7 @@ class HttpCaller:
         return b"".join(parts)
 
 
-def _session_of(row: LookupSettings, http: HttpSettings, secret: str | None) -> requests.Session:
+def _session_of(row: CallTarget, http: HttpSettings, secret: str | None) -> requests.Session:
     session = requests.Session()
     session.trust_env = http.trust_environment_proxies
     session.verify = True if http.ca_file is None else str(http.ca_file)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from workers.errors import BatchLost, DependencyError
 from workers.formats.alert import decode_alert
-from workers.formats.dead_letter import dead_letter
+from workers.formats.dead_letter import ALERTER, dead_letter
 from workers.formats.webhook import Body
 from workers.model import OutgoingRecord, Record, Tlp
 from workers.model.alert import Alert
@@ -143,5 +143,5 @@ class Delivery:
 
     def _letter(self, record: Record, code: str, detail: str) -> OutgoingRecord:
         parts = self._parts
-        letter = dead_letter(record, parts.undelivered, code=code, detail=detail, worker=parts.worker)
+        letter = dead_letter(record, parts.undelivered, code=code, detail=detail, worker=parts.worker, source=ALERTER)
         return msgspec.structs.replace(letter, headers=(*letter.headers, (SINK_HEADER, parts.row.name.encode())))

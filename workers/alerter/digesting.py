@@ -15,7 +15,7 @@ from workers.alerter.digest import Digest, digest
 from workers.alerter.packing import packed
 from workers.alerter.rules import AlertRules
 from workers.errors import ItemError
-from workers.formats.dead_letter import dead_letter
+from workers.formats.dead_letter import ALERTER, dead_letter
 from workers.model import OutgoingRecord, Record, TaggedEvent
 from workers.ports import Outlet, Telemetry
 
@@ -85,7 +85,7 @@ class DigestStage:
 
     def _letter(self, record: Record, error: ItemError) -> OutgoingRecord:
         letter = dead_letter(
-            record, self._topics.dead_letter, code=error.code, detail=error.detail, worker=self._worker
+            record, self._topics.dead_letter, code=error.code, detail=error.detail, worker=self._worker, source=ALERTER
         )
         # A producer refuses a record that has neither key nor value.
         return msgspec.structs.replace(letter, value=b"") if letter.key is None and letter.value is None else letter

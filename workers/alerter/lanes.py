@@ -21,7 +21,7 @@ from workers.alerter.shard import ShardState, restore_shards
 from workers.alerter.tally import Tally
 from workers.errors import BatchLost, FatalError
 from workers.formats.alert import AlertHeaders, encode_alert
-from workers.formats.dead_letter import dead_letter
+from workers.formats.dead_letter import ALERTER, dead_letter
 from workers.model import OutgoingRecord, Record
 from workers.model.alert import Alert
 from workers.ports import Lane, LaneCommit, Telemetry
@@ -150,7 +150,12 @@ class FoldStage:
         except msgspec.DecodeError as error:
             outputs.append(
                 dead_letter(
-                    record, self._topics.dead_letter, code="not-digests", detail=str(error), worker=self._worker
+                    record,
+                    self._topics.dead_letter,
+                    code="not-digests",
+                    detail=str(error),
+                    worker=self._worker,
+                    source=ALERTER,
                 )
             )
             return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
@@ -18,6 +19,9 @@ __all__ = ["Features", "collect_features"]
 
 _EVIDENCE_MOST = 6
 _WORD_BEHIND = 16
+
+# By what is named, where it stands: one place for each spelling.
+_Places: TypeAlias = dict[str, dict[str, Evidence]]
 
 
 class Features(Struct):
@@ -36,8 +40,8 @@ def collect_features(
     sentences: Iterable[tuple[FieldText, Sentence]],
 ) -> Features:
     """Each family, technique, vulnerability and indicator once, with its first places as evidence."""
-    families: dict[str, list[Evidence]] = {}
-    described: dict[str, list[Evidence]] = {}
+    families: _Places = {}
+    described: _Places = {}
     for text, sentence in sentences:
         for token in sentence.meanings if sentence.marks & MARK_FEATURE else ():
             surface = token.surface
@@ -63,35 +67,39 @@ def _is_family(knowledge: Knowledge, text: FieldText, token: Token) -> bool:
     return following.startswith(knowledge.compiled.family_words)
 
 
-def _note(found: dict[str, list[Evidence]], key: str, text: FieldText, span: tuple[int, int], rule: str) -> None:
+def _note(found: _Places, key: str, text: FieldText, span: tuple[int, int], rule: str) -> None:
     """Notes a place; the same spelling is noted once."""
-    places = found.setdefault(key, [])
+    places = found.get(key)
+    if places is None:
+        places = found[key] = {}
     if len(places) < _EVIDENCE_MOST:
         written = text.original[span[0] : span[1]]
-        if all(place.quote != written for place in places):
-            places.append(quote(text, span[0], span[1], rule))
+        if written not in places:
+            places[written] = quote(text, span[0], span[1], rule)
 
 
-def _malware(knowledge: Knowledge, families: dict[str, list[Evidence]]) -> list[Malware]:
+def _malware(knowledge: Knowledge, families: _Places) -> list[Malware]:
     out = []
-    for key, evidence in families.items():
+    for key, places in families.items():
         entry = knowledge.malware.get(key)
         if entry:
-            out.append(Malware(name=entry.name, kind=entry.kind, id=entry.id, evidence=evidence))
+            out.append(Malware(name=entry.name, kind=entry.kind, id=entry.id, evidence=list(places.values())))
     return out
 
 
 def _techniques(
-    knowledge: Knowledge, finder: ObservableFinder, fields: Sequence[FieldText], described: dict[str, list[Evidence]]
+    knowledge: Knowledge, finder: ObservableFinder, fields: Sequence[FieldText], described: _Places
 ) -> list[Technique]:
     out: dict[str, Technique] = {}
     for text in fields:
         for technique in finder.techniques(text):
             out.setdefault(technique.id, technique)
-    for identifier, evidence in described.items():
+    for identifier, places in described.items():
         entry = knowledge.techniques[identifier]
         current = knowledge.techniques.get(entry.successor or entry.id, entry)
-        out.setdefault(current.id, Technique(id=current.id, name=current.name, explicit=False, evidence=evidence))
+        out.setdefault(
+            current.id, Technique(id=current.id, name=current.name, explicit=False, evidence=list(places.values()))
+        )
     return list(out.values())
 
 

@@ -11,12 +11,14 @@ from workers.knowledge import Surface
 
 __all__ = [
     "GEO",
+    "HARM",
     "INCIDENT",
     "MARK_ADVISORY",
     "MARK_AIM",
     "MARK_FEATURE",
     "MARK_GROUP",
     "MARK_HACKER",
+    "MARK_HARM",
     "MARK_INCIDENT",
     "MARK_NAMED",
     "MARK_PLACED",
@@ -59,6 +61,11 @@ INCIDENT = frozenset(
 MARK_INCIDENT, MARK_ADVISORY, MARK_GROUP, MARK_HACKER = 1, 2, 4, 8
 # And whether a country, an actor or a family is named; a country or an actor; an aim; a technique or a family.
 MARK_NAMED, MARK_PLACED, MARK_AIM, MARK_FEATURE = 16, 32, 64, 128
+# And whether somebody is harmed.
+MARK_HARM = 256
+HARM = frozenset(
+    ("ATTED", "ATTV", "ATTING", "ATTN", "AGAINST", "SUFFER", "BREACH", "HACKV", "PASJ", "DOING", "NITAI", "DIDED")
+)
 _MARKS = dict.fromkeys(INCIDENT, MARK_INCIDENT) | {
     "ADVISORY": MARK_ADVISORY,
     "GROUP": MARK_GROUP,
@@ -97,7 +104,7 @@ def _sort(surface: Surface) -> int:
 
 
 def _told(surface: Surface, sort: int) -> int:
-    marks = MARK_NAMED * (sort > SORT_MEANING) | MARK_PLACED * (sort > SORT_FAMILY)
+    marks = MARK_NAMED * (sort > SORT_MEANING) | MARK_PLACED * (sort > SORT_FAMILY) | MARK_HARM * (surface.cls in HARM)
     return marks | MARK_AIM * bool(surface.objectives) | MARK_FEATURE * bool(surface.malware or surface.techniques)
 
 

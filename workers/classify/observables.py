@@ -30,7 +30,7 @@ def _compiled(pattern: str) -> re2._Regexp:
 
 
 # Counted repetitions make large automata that fall back to the slow way; lengths are checked in code instead.
-_CVE = re2.compile(r"(?i)\bCVE[-‐-– ]?((?:19|20)\d{2})[-‐-– ](\d{4,7})\b", _options())
+_CVE = _compiled(r"(?i)\bCVE[-‐-– ]?((?:19|20)\d{2})[-‐-– ](\d{4,7})\b")
 # Tables lose their cells on the way ("TechniqueT1033System"), and addresses have a slash: what stands around decides in code.
 _ATTACK_ID = re2.compile(r"T\d{4}(?:[./]\d{3})?", _options())
 _ATTACK_PARENT = 5
@@ -91,21 +91,29 @@ class ObservableFinder:
         self._not_domains = frozenset(compiled.not_domains)
 
     def vulnerabilities(self, field: FieldText) -> Iterator[Vulnerability]:
-        """CVE ids in their normal form."""
+        """CVE ids in their normal form, each once, where it stands first."""
         if "cve" not in field.folded:
             return
-        for found in _CVE.finditer(field.plain):
-            start, end = found.span()
-            yield Vulnerability(
-                id=f"CVE-{found.group(1)}-{found.group(2)}", evidence=[quote(field, start, end, "pattern.cve")]
-            )
+        raw = field.plain.encode("utf-8")
+        matches = list(_CVE.finditer(raw))
+        places = [(found.start(), number, found.end()) for number, found in enumerate(matches)]
+        seen: set[tuple[bytes, bytes]] = set()
+        for start, number, end in places if len(raw) == len(field.plain) else _in_characters(raw, places):
+            year, serial = matches[number].groups()
+            if (year, serial) not in seen:
+                seen.add((year, serial))
+                evidence = [quote(field, start, end, "pattern.cve")]
+                yield Vulnerability(id=f"CVE-{year.decode()}-{serial.decode()}", evidence=evidence)
 
     def techniques(self, field: FieldText) -> Iterator[Technique]:
-        """ATT&CK ids that the text gives itself; a revoked id becomes its successor, an unknown one is left out."""
+        """ATT&CK ids that the text gives itself, each once; a revoked id becomes its successor, an unknown one is left out."""
         if "T1" not in field.plain and "T0" not in field.plain:
             return
+        seen: set[str] = set()
         for start, end in _attack_ids(field.plain):
-            entry = self._techniques.get(field.plain[start:end].replace("/", "."))
+            written = field.plain[start:end]
+            entry = None if written in seen else self._techniques.get(written.replace("/", "."))
+            seen.add(written)
             if entry is None:
                 continue
             current = self._techniques.get(entry.successor or entry.id, entry)

@@ -9,10 +9,11 @@ from itertools import islice
 import re2
 from msgspec import Struct
 
+from workers.classify.forms import HARM, MARK_HARM
 from workers.classify.mentions import quote
 from workers.classify.scanner import Sentence
 from workers.classify.sheet import Sheet
-from workers.classify.text import FieldText
+from workers.classify.text import FieldText, has_kana
 from workers.knowledge import Knowledge
 from workers.model import Organisation
 
@@ -26,9 +27,6 @@ _NEAR = 24
 _WORDS_MOST = 9
 _PLACED = frozenset(("", "in", "of", "in the"))
 _STRIP = "\"'()[]{}:;,.!?“”‘’"
-_HARM = frozenset(
-    ("ATTED", "ATTV", "ATTING", "ATTN", "AGAINST", "SUFFER", "BREACH", "HACKV", "PASJ", "DOING", "NITAI", "DIDED")
-)
 _STATE = frozenset(("ORG", "ORGO", "ORGA"))
 _KNOWN = _STATE | {"HOME"}
 _WORD = r"\p{Lu}[\p{L}\p{N}'’&.\-]*"
@@ -41,7 +39,6 @@ _RIGHT = re2.compile(rf"^(?: (?:(?:{_LINK}) )?{_WORD})*(?:, {_FORM})?")
 _LINK_ASCII = _LINK.replace("|für", "")
 _LEFT_BYTES = re2.compile(rf"(?:(?:{_WORD_ASCII}|{_LINK_ASCII}|the) )+$".encode())
 _RIGHT_BYTES = re2.compile(rf"^(?: (?:(?:{_LINK_ASCII}) )?{_WORD_ASCII})*(?:, {_FORM})?".encode())
-_KANA = re2.compile(r"[\p{Hiragana}\p{Katakana}]")
 _JA = r"[\p{Han}\p{Katakana}ー・A-Za-z0-9&]"
 
 
@@ -59,7 +56,7 @@ class OrganisationFinder:
         compiled = knowledge.compiled
         shapes: Mapping[str, Sequence[str]] = compiled.organisations
         self._classes = compiled.words
-        self._harm = frozenset(word for word, cls in compiled.words.items() if cls in _HARM)
+        self._harm = frozenset(word for word, cls in compiled.words.items() if cls in HARM)
         self._openers = frozenset(shapes.get("openers", ()))
         self._links = frozenset((*_LINK.split("|"), "the"))
         self._generic = frozenset(shapes.get("generic", ()))
@@ -74,8 +71,8 @@ class OrganisationFinder:
         """The organisations named as victims, in the order of the text; each once."""
         out: dict[str, Organisation] = {}
         self._add_known(sheet, out)
-        for text in {id(text): text for text, _ in sheet.sentences}.values():
-            for found in self._names(text, sheet):
+        for text, sentences in sheet.by_field:
+            for found in self._names(text, sentences):
                 written = text.original[found.start : found.end]
                 if len(out) < _MOST and not any(written in held or held in written for held in out):
                     out[written] = _organisation(found, written, sheet)
@@ -99,16 +96,15 @@ class OrganisationFinder:
                 ),
             )
 
-    def _names(self, text: FieldText, sheet: Sheet) -> list[_Name]:
+    def _names(self, text: FieldText, sentences: Sequence[Sentence]) -> list[_Name]:
         starts: list[int] = []
-        sentences: list[Sentence] = []
         out: list[_Name] = []
         plain = text.plain[:_READ_MOST]
-        japanese = not plain.isascii() and _KANA.search(plain) is not None
+        japanese = has_kana(plain)
+        if not any(map(_harmed, sentences)) and (japanese or self._harm.isdisjoint(_words(text.folded))):
+            return out
         for start, end in self._heads_in(plain, japanese=japanese):
-            if not sentences:
-                sentences = [sentence for field, sentence in sheet.sentences if field is text]
-                starts = [sentence.start for sentence in sentences]
+            starts = starts or [sentence.start for sentence in sentences]
             sentence = sentences[max(0, bisect_right(starts, start) - 1)]
             if end > sentence.end or (out and out[-1].text is text and start < out[-1].end):
                 continue
@@ -156,7 +152,7 @@ class OrganisationFinder:
     def _opens(self, word: str) -> bool:
         """Whether a capital at the front of a run is that of a sentence and no part of a name."""
         bare = word.strip(_STRIP).lower()
-        return bare in self._openers or bare in self._links or self._classes.get(bare, "") in _HARM
+        return bare in self._openers or bare in self._links or self._classes.get(bare, "") in HARM
 
     def _is_victim(self, found: _Name) -> bool:
         folded = found.text.folded
@@ -170,7 +166,7 @@ class OrganisationFinder:
         if first in {"SAY", "ACC", "BIZ"} and not {"it", "its"}.intersection(after):
             return False
         return _harmed(found.sentence) or not self._harm.isdisjoint(
-            word.strip(_STRIP) for word in folded[found.sentence.start : found.sentence.end].split()
+            _words(folded[found.sentence.start : found.sentence.end])
         )
 
     def _class(self, word: str) -> str:
@@ -215,7 +211,11 @@ def _organisation(found: _Name, written: str, sheet: Sheet) -> Organisation:
 
 
 def _harmed(sentence: Sentence) -> bool:
-    return any(token.surface.cls in _HARM for token in sentence.tokens)
+    return sentence.marks & MARK_HARM > 0
+
+
+def _words(folded: str) -> Iterator[str]:
+    return (word.strip(_STRIP) for word in folded.split())
 
 
 def _acts(found: _Name) -> bool:

@@ -87,7 +87,7 @@ class Reader:
             techniques=features.techniques,
             vulnerabilities=features.vulnerabilities,
             indicators=features.indicators,
-            summary=self._picker.summarise(item.title, active, sheet.sentences, attackers),
+            summary=self._picker.summarise(item.title, active, sheet, attackers),
         )
         return Laid(analysis, fields, sheet, blames)
 

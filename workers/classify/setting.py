@@ -19,6 +19,8 @@ _SETTING = frozenset(
 _STRIP = "\"'()[]{}:;,.!?“”‘’«»"
 # A field shorter than this is a heading or a list of names, and says nothing of its setting.
 _SHORT = 60
+# So many spaces in a name ("Syrian Electronic Army") and it is nothing else.
+_WORDS_SURE = 2
 
 
 def lower_unsettled(sheet: Sheet, fields: Iterable[FieldText], words: Mapping[str, str]) -> None:
@@ -31,8 +33,9 @@ def lower_unsettled(sheet: Sheet, fields: Iterable[FieldText], words: Mapping[st
 
 
 def _only_named(mention: Mention) -> bool:
-    """Names with a number (APT28) are shared with nothing."""
-    return mention.rule == "actor.named" and not any(sign.isdigit() for sign in mention.token.surface.text)
+    """Names with a number (APT28) are shared with nothing, and names of three words and more with no town and no flower."""
+    name = mention.token.surface.text
+    return mention.rule == "actor.named" and name.count(" ") < _WORDS_SURE and not any(sign.isdigit() for sign in name)
 
 
 def _is_set(sheet: Sheet) -> bool:

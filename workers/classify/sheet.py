@@ -36,6 +36,7 @@ class Sheet(Struct):
     families: list[tuple[str, Mention]] = field(default_factory=list)
     groups: list[tuple[FieldText, int, FoundGroup]] = field(default_factory=list)
     sentences: list[tuple[FieldText, Sentence]] = field(default_factory=list)
+    by_field: list[tuple[FieldText, list[Sentence]]] = field(default_factory=list)
     incident: bool = False
     advisory: bool = False
 
@@ -64,7 +65,9 @@ class SheetReader:
         budget = _READ_MOST if told else 0
         for text in fields:
             first = len(sheet.sentences)
-            for number, sentence in enumerate(self._scanner.sentences(text), first):
+            found = self._scanner.sentences(text)
+            sheet.by_field.append((text, found))
+            for number, sentence in enumerate(found, first):
                 sheet.sentences.append((text, sentence))
                 marks = sentence.marks
                 if not marks:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import ahocorasick_rs
 
 from workers.classify.scanner import Sentence
+from workers.classify.sheet import Sheet
 from workers.classify.text import FieldText
 from workers.model import Attacker, Summary
 
@@ -27,6 +28,7 @@ _HEADING_WORDS_MOST = 5
 _BULLETS = ("* ", "- ", "+ ", "• ", "・", "#", "> ")
 
 Sentences: TypeAlias = Sequence[tuple[FieldText, Sentence]]
+ByField: TypeAlias = Sequence[tuple[FieldText, Sequence[Sentence]]]
 
 
 class Picker:
@@ -43,13 +45,14 @@ class Picker:
         )
 
     def summarise(
-        self, title: str | None, active: Iterable[int], sentences: Sentences, attackers: Sequence[Attacker]
+        self, title: str | None, active: Iterable[int], sheet: Sheet, attackers: Sequence[Attacker]
     ) -> Summary:
         """`active` are the numbers of the sentences that blame somebody."""
-        acting = {*active, *_telling(sentences, attackers)}
+        sentences = sheet.sentences
+        acting = {*active, *_telling(sheet.by_field, attackers)}
         implied: dict[int, bool] = {}
         helping: dict[int, bool] = {}
-        for number, is_implication in self._matches(sentences):
+        for number, is_implication in self._matches(sheet.by_field):
             wanted = implied if is_implication else helping
             if len(wanted) >= _MOST or number in wanted:
                 continue
@@ -68,17 +71,18 @@ class Picker:
             mitigations=_texts(sentences, _without(helping, implied, tie=True), _MOST),
         )
 
-    def _matches(self, sentences: Sentences) -> Iterator[tuple[int, bool]]:
+    def _matches(self, by_field: ByField) -> Iterator[tuple[int, bool]]:
         """The number of each sentence with such a word, and whether the word tells of an implication. Titles tell of neither."""
-        for first, group in _by_field(sentences):
-            text = group[0][0]
-            if text.name == "title":
-                continue
-            starts = [sentence.start for _, sentence in group]
-            for index, start, _ in self._automaton.find_matches_as_indexes(text.folded):
-                if start and text.folded[start].isascii() and text.folded[start - 1].isalnum():
+        first = 0
+        for text, group in by_field:
+            folded = text.folded
+            starts: list[int] = []
+            for index, start, _ in self._automaton.find_matches_as_indexes(folded) if text.name != "title" else ():
+                if start and folded[start].isascii() and folded[start - 1].isalnum():
                     continue
+                starts = starts or [sentence.start for sentence in group]
                 yield first + max(bisect_right(starts, start) - 1, 0), index < self._implications
+            first += len(group)
 
 
 def _without(own: Mapping[int, bool], other: Mapping[int, bool], *, tie: bool) -> list[int]:
@@ -86,25 +90,18 @@ def _without(own: Mapping[int, bool], other: Mapping[int, bool], *, tie: bool) -
     return [number for number in sorted(own) if number not in other or (own[number], tie) > (other[number], not tie)]
 
 
-def _by_field(sentences: Sentences) -> Iterator[tuple[int, Sentences]]:
-    """The sentences of each field with the number of the first; a field's sentences stand together."""
-    first = 0
-    for number in range(1, len(sentences) + 1):
-        if number == len(sentences) or sentences[number][0] is not sentences[first][0]:
-            yield first, sentences[first:number]
-            first = number
-
-
-def _telling(sentences: Sentences, attackers: Sequence[Attacker]) -> Iterator[int]:
+def _telling(by_field: ByField, attackers: Sequence[Attacker]) -> Iterator[int]:
     """The sentences in which an attacker's aims stand."""
     places = [row for attacker in attackers for aim in attacker.objectives for row in aim.evidence]
     if not places:
         return
-    for first, group in _by_field(sentences):
-        starts = [sentence.start for _, sentence in group]
+    first = 0
+    for text, group in by_field:
+        starts = [sentence.start for sentence in group]
         for row in places:
-            if row.field == group[0][0].name:
+            if row.field == text.name:
                 yield first + max(bisect_right(starts, row.start) - 1, 0)
+        first += len(group)
 
 
 def _is_heading(text: FieldText, sentence: Sentence) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -9,9 +10,11 @@ import re2
 from msgspec import Struct
 
 from workers.classify import scoring
+from workers.classify.home import hit_at_home
 from workers.classify.mentions import Mention, evidence_of
+from workers.classify.row import Row
 from workers.classify.sheet import Sheet
-from workers.classify.standing import Standing
+from workers.classify.standing import LIST_LONGEST, Standing
 from workers.knowledge import Knowledge
 from workers.model import CountryMention, TargetCountry
 
@@ -22,13 +25,9 @@ _FALLBACK = 0.55
 _BRACKETS_REACH = 40
 _OWN_COUNTRY = 0.84
 _LISTED = 0.72
-_NAMED, _UNSPOKEN, _HOME, _OWN = range(4)
-# Whom a government spies on at home, and where these live who left it.
-_AT_HOME = frozenset(("individuals", "non-profit", "media"))
-_ABROAD = ("exile", "abroad", "expatriate", "diaspora", "overseas", "living in", "worldwide", "foreign")
-_STATE_WORDS = ("government", "regime", "ministry", "secret service", "security service", "police", "当局", "政府")
-_STATE_REACH = 24
-_STATE_OF = ("government of ", "regime of ", "authorities of ")
+_NEIGHBOURS = 8
+_NAMED, _UNSPOKEN, _HOME, _OWN, _LAST = range(5)
+_PLACES = (" in ", " in the ", " across ", " throughout ")
 _OWN_REACH = 110
 _OWN_THING = re2.compile(
     r"^[^.;]*\b(?:its|his|her|their|our) (?:own |official )?(?:[\w-]+ ){0,2}?"
@@ -42,6 +41,7 @@ class _Placed(Struct, gc=False):
     code: str
     mention: Mention
     rank: int
+    place: int
 
 
 class TargetReader:
@@ -52,42 +52,74 @@ class TargetReader:
 
     def read(self, sheet: Sheet, attackers: Mapping[str, float], *, incident: bool) -> list[TargetCountry]:
         """The countries acted upon: those that a rule names, else those that no rule speaks of, else whoever tells of the attack."""
-        ranks: tuple[dict[str, list[Mention]], ...] = ({}, {}, {}, {})
+        ranks: tuple[dict[str, list[Mention]], ...] = ({}, {}, {}, {}, {})
         for placed in self._placed(sheet, attackers, incident=incident):
             ranks[placed.rank].setdefault(placed.code, []).append(placed.mention)
         self._keep_first(ranks[_UNSPOKEN])
+        self._keep_first(ranks[_LAST])
         for rank, found in enumerate(ranks):
+            if rank == _LAST and incident and (home := hit_at_home(sheet, attackers)):
+                return [_target(home[0], _FALLBACK, [home[1]])]
             if found:
                 targets = [
                     _target(code, _strength(rank, mentions, len(found)), mentions) for code, mentions in found.items()
                 ]
                 return sorted(targets, key=lambda target: (-target.score, target.code))
-        return _at_home(sheet, attackers) if incident else []
+        return []
 
     def _placed(self, sheet: Sheet, attackers: Mapping[str, float], *, incident: bool) -> list[_Placed]:
+        if not incident and not any(mention.role == "target" for _, mention in sheet.countries):
+            return []
         acting = {code for code, mention in sheet.countries if mention.role == "attacker"}
         by_sentence: dict[int, list[tuple[str, Mention]]] = {}
         for code, mention in sheet.countries:
             by_sentence.setdefault(mention.sentence, []).append((code, mention))
+        rows = [
+            self._placed_in(mentions, sheet.sentences[number][1].start, (attackers, acting), incident=incident)
+            for number, mentions in by_sentence.items()
+        ]
+        one = len({placed.code for _, row in rows for placed in row}) == 1
         out: list[_Placed] = []
-        for number, mentions in by_sentence.items():
-            start = sheet.sentences[number][1].start
-            row = [
-                _Placed(code, mention, rank)
-                for code, mention in mentions
-                if (rank := _rank(code, mention, attackers, acting, incident=incident)) is not None
-                and not (rank != _HOME and self._standing.aside(mention, start, mentions, code))
-            ]
-            self._join_lists(row)
-            out += [placed for placed in row if not self._accuses_with(placed, mentions)]
+        for standing, row in rows:
+            if not one:
+                self._lower_reasons(standing, row)
+                self._join_lists(row)
+            out += [placed for placed in row if not self._accuses_with(standing, placed)]
         return out
 
-    def _accuses_with(self, placed: _Placed, mentions: Sequence[tuple[str, Mention]]) -> bool:
+    def _placed_in(
+        self,
+        mentions: Sequence[tuple[str, Mention]],
+        start: int,
+        blamed: tuple[Mapping[str, float], set[str]],
+        *,
+        incident: bool,
+    ) -> tuple[Row, list[_Placed]]:
+        """What of the mentions of one sentence may be a target."""
+        standing = Row(start, mentions)
+        row = [
+            _Placed(code, mention, rank, place)
+            for place, (code, mention) in enumerate(mentions)
+            if (rank := _rank(code, mention, *blamed, incident=incident)) is not None
+            and not (rank != _HOME and self._standing.aside(standing, place))
+        ]
+        return standing, row
+
+    def _lower_reasons(self, standing: Row, row: Sequence[_Placed]) -> None:
+        """Where several countries may be meant, the one that only tells why comes last."""
+        for placed in row:
+            if placed.rank != _HOME and self._standing.is_reason(standing, placed.place):
+                placed.rank = _LAST
+
+    def _accuses_with(self, standing: Row, placed: _Placed) -> bool:
         """Whether a country that no rule speaks of stands in one list with an accuser: "both A and B put the blame on"."""
-        return placed.rank == _UNSPOKEN and any(
+        if placed.rank != _UNSPOKEN:
+            return False
+        if placed.mention.text.folded.endswith(_PLACES, 0, placed.mention.token.start):
+            return False  # where the one who speaks is at home: "a carrier in A and B says it was hit"
+        return any(
             mention.role == "accuser" and self._standing.listed_with(placed.mention, mention)
-            for _, mention in mentions
-            if mention.token.start > placed.mention.token.start
+            for mention in standing.after(placed.place, LIST_LONGEST)
         )
 
     def _keep_first(self, found: dict[str, list[Mention]]) -> None:
@@ -96,14 +128,22 @@ class TargetReader:
             return
         kept = list(next(iter(found.values())))
         for code in list(found)[1:]:
-            if any(self._listed(held, mention) for held in kept for mention in found[code]):
+            if any(self._is_listed(kept, mention) for mention in found[code]):
                 kept += found[code]
+                kept.sort(key=_order)
             else:
                 del found[code]
 
-    def _listed(self, held: Mention, mention: Mention) -> bool:
-        first, second = (held, mention) if held.token.start < mention.token.start else (mention, held)
-        return held.sentence == mention.sentence and self._standing.listed_with(first, second)
+    def _is_listed(self, kept: Sequence[Mention], mention: Mention) -> bool:
+        """Whether a mention stands in one list with one of those kept, which are in their order, near it."""
+        place = bisect_left(kept, _order(mention), key=_order)
+        return any(
+            self._standing.listed_with(
+                *((held, mention) if held.token.start < mention.token.start else (mention, held))
+            )
+            for held in kept[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]
+            if held.sentence == mention.sentence
+        )
 
     def _join_lists(self, row: list[_Placed]) -> None:
         """What stands in one list with a target is a target: "in A, B and C"."""
@@ -119,6 +159,10 @@ class TargetReader:
                 ):
                     following.rank = _NAMED
                     following.mention.strength = max(following.mention.strength, _LISTED)
+
+
+def _order(mention: Mention) -> tuple[int, int]:
+    return mention.sentence, mention.token.start
 
 
 def is_advisory(sheet: Sheet, attackers: Mapping[str, float], *, flawed: bool) -> bool:
@@ -168,7 +212,9 @@ def _rank_unnamed(mention: Mention, *, home: bool, blamed: bool) -> int | None:
     if mention.role == "accuser" and not home and _is_own_victim(mention):
         return _UNSPOKEN
     if mention.rule == "bystander.reporter":  # an agency or a vendor that tells of an attack on itself
-        return None if blamed else _HOME
+        return _HOME if not blamed else _LAST if _is_own_victim(mention) else None
+    if mention.rule == "bystander.place":
+        return _LAST
     if mention.role == "accuser" or (not mention.role and home):
         return _HOME
     return None if mention.role else _UNSPOKEN
@@ -189,29 +235,6 @@ def _strength(rank: int, mentions: Sequence[Mention], together: int) -> float:
 def _target(code: str, score: float, mentions: Sequence[Mention]) -> TargetCountry:
     found = [evidence_of(mention) for mention in mentions[:_EVIDENCE_MOST]]
     return TargetCountry(code=code, score=scoring.target_score(score), evidence=found)
-
-
-def _at_home(sheet: Sheet, attackers: Mapping[str, float]) -> list[TargetCountry]:
-    """A government that spies on journalists, dissidents or citizens does so at home, unless the text says where else."""
-    if len(attackers) != 1:
-        return []
-    code = next(iter(attackers))
-    acting = [mention for held, mention in sheet.countries if held == code and mention.role == "attacker"]
-    governed = [mention for mention in acting if _is_government(mention)]
-    for mention in governed:
-        text, sentence = sheet.sentences[mention.sentence]
-        told = {sector for token in sentence.meanings for sector, _ in token.surface.sectors}
-        if not told.isdisjoint(_AT_HOME) and not any(word in text.folded for word in _ABROAD):
-            return [_target(code, _FALLBACK, [mention])]
-    return []
-
-
-def _is_government(mention: Mention) -> bool:
-    """Whether it is the country's government that acts."""
-    folded, start = mention.text.folded, mention.start
-    return folded[max(0, start - _STATE_REACH) : start].endswith(_STATE_OF) or any(
-        word in folded[start : mention.end + _STATE_REACH] for word in _STATE_WORDS
-    )
 
 
 def bystanders(countries: Sequence[tuple[str, Mention]], placed: frozenset[str]) -> list[CountryMention]:

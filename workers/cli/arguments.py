@@ -7,7 +7,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["STANDARD_INPUT", "Files"]
+from workers.cli.downloads import is_address
+
+__all__ = ["STANDARD_INPUT", "Files", "FilesOrAddresses"]
 
 STANDARD_INPUT = Path("-")
 
@@ -25,5 +27,21 @@ Files: TypeAlias = Annotated[
         metavar="FILE",
         callback=_existing,
         help="JSON Lines, .txt, .md, .html, .json, a folder of these, or - for JSON Lines on standard input.",
+    ),
+]
+
+
+def _existing_or_address(sources: list[str]) -> list[str]:
+    _existing([Path(source) for source in sources if not is_address(source)])
+    return sources
+
+
+FilesOrAddresses: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE|-|URL",
+        callback=_existing_or_address,
+        help="JSON Lines, .txt, .md, .html, .json, a folder of these, - for JSON Lines on standard input, or the "
+        "address of an RSS, Atom or JSON feed, of JSON Lines, or of a page.",
     ),
 ]

@@ -51,7 +51,7 @@ def _pipeline(
     settings: Settings, telemetry: Telemetry, clock: Clock, late: LateAnswers | None = None
 ) -> tuple[Pipeline, Enricher]:
     reader, enricher, knowledge, rules = _stages(settings, telemetry, clock, late)
-    show_versions(telemetry, knowledge, settings.config_dir)
+    show_versions(telemetry, knowledge, settings.config_dir, settings.knowledge.data_dir)
     tagger = settings.tagger
     parts = PipelineParts(
         decoder=ItemDecoder(tagger.max_item_bytes, settings.feeds),
@@ -76,7 +76,7 @@ def _stages(
         return NullReader(), NullEnricher(), "none", "none"
     from workers.knowledge import load_knowledge
 
-    knowledge = load_knowledge(settings.config_dir, settings.knowledge.cache_dir)
+    knowledge = load_knowledge(settings.config_dir, settings.knowledge.cache_dir, settings.knowledge.data_dir)
     return (
         _reader(settings, knowledge),
         _enricher(settings, knowledge, telemetry, clock, late),

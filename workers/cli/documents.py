@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-__all__ = ["Document", "count_octets", "read_documents"]
+__all__ = ["Document", "count_octets", "lines_of", "read_documents"]
 
 _TEXTS = {".txt": "text/plain", ".md": "text/markdown", ".html": "text/html", ".htm": "text/html"}
 _IN_FOLDERS = {*_TEXTS, ".json", ".jsonl", ".ndjson"}
@@ -60,7 +60,7 @@ def _kind(file: Path) -> str:
 
 def _read(file: Path) -> Iterator[Document]:
     if str(file) == "-":
-        yield from _lines("standard input", sys.stdin.buffer)
+        yield from lines_of("standard input", sys.stdin.buffer)
         return
     with _opened(file) as stream:
         if _kind(file) in _TEXTS:
@@ -70,14 +70,15 @@ def _read(file: Path) -> Iterator[Document]:
             text = stream.read()
             yield Document(str(file), text, len(text))
         else:
-            yield from _lines(str(file), stream)
+            yield from lines_of(str(file), stream)
 
 
 def _opened(file: Path) -> BinaryIO:
     return cast("BinaryIO", gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
 
 
-def _lines(name: str, stream: Iterable[bytes]) -> Iterator[Document]:
+def lines_of(name: str, stream: Iterable[bytes]) -> Iterator[Document]:
+    """The lines of `stream` that are not blank, one item each, byte for byte."""
     for number, line in enumerate(stream, 1):
         if not line.isspace():
             yield Document(f"{name}:{number}", line.rstrip(b"\r\n"), len(line))

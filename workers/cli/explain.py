@@ -96,5 +96,5 @@ def _explainer(settings: Settings) -> Explainer:
     from workers.classify.explanation import Explainer
     from workers.knowledge import load_knowledge
 
-    knowledge = load_knowledge(settings.config_dir, settings.knowledge.cache_dir)
+    knowledge = load_knowledge(settings.config_dir, settings.knowledge.cache_dir, settings.knowledge.data_dir)
     return Explainer(Reader(knowledge), knowledge)

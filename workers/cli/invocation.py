@@ -30,16 +30,17 @@ class Invocation:
     environment: Mapping[str, str]
 
     def settings(self) -> Settings:
-        """The settings that this call is to use; where they name no folder for the compiled knowledge, the user's own.
+        """The settings that this call is to use; where they name no folders for the knowledge, the user's own.
 
         Raises ConfigError.
         """
         from workers.settings import load_settings
 
         found = load_settings(self.config_dir, self.over, self.environment)
-        if found.knowledge.cache_dir is not None:
-            return found
-        return replace(found, knowledge=replace(found.knowledge, cache_dir=_user_cache(self.environment)))
+        kept = found.knowledge
+        cache = kept.cache_dir or _user_folder(self.environment, "XDG_CACHE_HOME", ".cache")
+        data = kept.data_dir or _user_folder(self.environment, "XDG_DATA_HOME", ".local/share")
+        return replace(found, knowledge=replace(kept, cache_dir=cache, data_dir=data))
 
     def arguments(self) -> list[str]:
         """The global options that give another `shirase` process the same settings."""
@@ -47,13 +48,13 @@ class Invocation:
         return ["--config-dir", str(self.config_dir), *over]
 
 
-def _user_cache(environment: Mapping[str, str]) -> Path | None:
-    """The XDG Base Directory Specification's place for what can be made again; None where the user has no home."""
-    named = Path(environment.get("XDG_CACHE_HOME", ""))
+def _user_folder(environment: Mapping[str, str], variable: str, below_home: str) -> Path | None:
+    """Our folder in the XDG Base Directory Specification's place for such files; None where the user has no home."""
+    named = Path(environment.get(variable, ""))
     if named.is_absolute():  # the specification: relative paths are to be ignored
         return named / "shirase"
     home = Path(environment.get("HOME", ""))
-    return home / ".cache/shirase" if home.is_absolute() else None
+    return home / below_home / "shirase" if home.is_absolute() else None
 
 
 def find_config_dir(named: Path | None, here: Path) -> Path:

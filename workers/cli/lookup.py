@@ -118,7 +118,7 @@ def _normal(kind: str, key: str) -> str:
 def _knowledge(settings: Settings) -> Knowledge:
     from workers.knowledge import load_knowledge
 
-    return load_knowledge(settings.config_dir, settings.knowledge.cache_dir)
+    return load_knowledge(settings.config_dir, settings.knowledge.cache_dir, settings.knowledge.data_dir)
 
 
 def _actor_id(knowledge: Knowledge, key: str) -> str:

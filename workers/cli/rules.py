@@ -18,9 +18,10 @@ from workers.errors import ConfigError
 if TYPE_CHECKING:
     from workers.classify.case_figures import Figures
     from workers.classify.cases import Case, Verdict
+    from workers.knowledge import Knowledge
     from workers.settings import Settings
 
-__all__ = ["read_case_files", "register"]
+__all__ = ["judge_cases", "read_case_files", "register", "shortfalls_of"]
 
 _FLOOR = "floor.toml"
 _COLUMNS = ("class", "cases", "right", "share", "precision", "recall", "missed", "invented", "others")
@@ -60,7 +61,7 @@ def run_cases(
     if record and class_name:
         raise typer.BadParameter("the floor is recorded over all classes", param_hint="--record")
     verdicts, routes = _run(settings, class_name)
-    below = _record(settings, verdicts) if record else _shortfalls(settings, verdicts, overall=class_name is None)
+    below = _record(settings, verdicts) if record else shortfalls_of(settings, verdicts, overall=class_name is None)
     if as_json:
         print_json(_report(verdicts, routes, below))
     else:
@@ -92,18 +93,24 @@ def _text(path: Path) -> str:
         raise ConfigError(str(path), "file", str(problem), "a readable file in UTF-8") from problem
 
 
-def _run(settings: Settings, class_name: str | None) -> tuple[list[Verdict], list[str]]:
+def judge_cases(cases: Sequence[Case], knowledge: Knowledge) -> list[Verdict]:
+    """What a reader with `knowledge` makes of each case."""
     from workers.classify import Reader
     from workers.classify.cases import judge
+
+    reader = Reader(knowledge)
+    return [judge(case, reader.read(case.item())) for case in cases]
+
+
+def _run(settings: Settings, class_name: str | None) -> tuple[list[Verdict], list[str]]:
     from workers.cli.route_words import unknown_words
     from workers.knowledge import load_knowledge
 
     cases = read_case_files(settings.config_dir / "cases")
     if class_name is not None:
         cases = _of_class(cases, class_name)
-    knowledge = load_knowledge(settings.config_dir, settings.knowledge.cache_dir)
-    reader = Reader(knowledge)
-    return [judge(case, reader.read(case.item())) for case in cases], list(unknown_words(settings.routes, knowledge))
+    knowledge = load_knowledge(settings.config_dir, settings.knowledge.cache_dir, settings.knowledge.data_dir)
+    return judge_cases(cases, knowledge), list(unknown_words(settings.routes, knowledge))
 
 
 def _of_class(cases: Sequence[Case], name: str) -> list[Case]:
@@ -114,7 +121,8 @@ def _of_class(cases: Sequence[Case], name: str) -> list[Case]:
     return chosen
 
 
-def _shortfalls(settings: Settings, verdicts: Sequence[Verdict], *, overall: bool) -> list[str]:
+def shortfalls_of(settings: Settings, verdicts: Sequence[Verdict], *, overall: bool) -> list[str]:
+    """In words, what falls below the recorded floor; `overall`: over all classes too. Raises ConfigError."""
     from workers.classify.case_figures import parse_floor, shortfalls
 
     path = settings.config_dir / "cases" / _FLOOR

@@ -21,17 +21,17 @@ __all__ = ["released_at", "show_alerter_zeros", "show_versions"]
 
 _FILE = "knowledge_release.toml"
 _DELIVERED = ("delivered", "failed")
-_VERSION = re.compile(r"^misp-galaxy@(\d+)")
+_VERSION = re.compile(r"^misp-galaxy@((\d+)(?:-[0-9a-f]+)?)")
 
 
-def show_versions(telemetry: Telemetry, knowledge: str, config_dir: Path) -> None:
+def show_versions(telemetry: Telemetry, knowledge: str, config_dir: Path, data_dir: Path | None = None) -> None:
     """Set the gauges of the worker's and the knowledge's version, and of the knowledge's age where that is known.
 
     Raises ConfigError.
     """
     telemetry.set("build_info", 1, __version__)
     telemetry.set("knowledge_info", 1, knowledge)
-    released = released_at(knowledge, config_dir)
+    released = released_at(knowledge, config_dir, data_dir)
     if released is not None:
         telemetry.set("knowledge_timestamp_seconds", released)
 
@@ -52,18 +52,37 @@ def show_alerter_zeros(telemetry: Telemetry, alerts: AlertSettings, sinks: Itera
         telemetry.add("webhook_deliveries_total", 0, sink, result)
 
 
-def released_at(knowledge: str, config_dir: Path) -> float | None:
-    """When that version was released (seconds since 1970); None where config/knowledge_release.toml does not say.
+def released_at(knowledge: str, config_dir: Path, data_dir: Path | None = None) -> float | None:
+    """When that version was released (seconds since 1970); None where nobody says: config/knowledge_release.toml for
+    the galaxy that we ship, `data_dir` for one that `shirase knowledge update` took.
 
     Raises ConfigError.
     """
-    version, file = _VERSION.match(knowledge), config_dir / _FILE
-    if version is None or not file.is_file():
+    found, file = _VERSION.match(knowledge), config_dir / _FILE
+    if found is None:
+        return None
+    name, version = found.groups()
+    if name != version:
+        return _released_of(name, data_dir)
+    if not file.is_file():
         return None
     for row in _rows(file):
-        if row.get("version") == int(version[1]):
-            return _seconds(file, row.get("released"))
+        if row.get("version") == int(version):
+            return _seconds(str(file), row.get("released"))
     return None
+
+
+def _released_of(name: str, data_dir: Path | None) -> float | None:
+    from workers.knowledge.store import GalaxyStore
+
+    if data_dir is None:
+        return None
+    store = GalaxyStore(data_dir)
+    released = store.manifest(name).released
+    try:
+        return _seconds(str(store.folder / name), date.fromisoformat(released))
+    except ValueError:
+        return _seconds(str(store.folder / name), released)
 
 
 def _rows(file: Path) -> list[dict[str, object]]:
@@ -74,7 +93,7 @@ def _rows(file: Path) -> list[dict[str, object]]:
     return [row for row in rows if isinstance(row, dict)]
 
 
-def _seconds(file: Path, value: object) -> float:
+def _seconds(file: str, value: object) -> float:
     if not isinstance(value, date):
-        raise ConfigError(str(file), "release.released", str(value), "a date, as in 2025-11-04")
+        raise ConfigError(file, "release.released", str(value), "a date, as in 2025-11-04")
     return datetime.combine(value, time(), UTC).timestamp()

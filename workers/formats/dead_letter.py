@@ -9,8 +9,10 @@ from workers.formats.tagged_event import DEAD_LETTER_TYPE
 from workers.model import OutgoingRecord, Partition, Record
 from workers.model.records import Headers
 
-__all__ = ["OWN_HEADERS", "DeadLetterInfo", "dead_letter", "parse_dead_letter", "restored_headers"]
+__all__ = ["ALERTER", "OWN_HEADERS", "TAGGER", "DeadLetterInfo", "dead_letter", "parse_dead_letter", "restored_headers"]
 
+TAGGER = "urn:shirase:tagger"
+ALERTER = "urn:shirase:alerter"
 _NAMESPACE = b"shirase.deadlett"
 _PREFIX = "shirase-"
 ATTEMPTS = "shirase-attempts"
@@ -41,8 +43,10 @@ class DeadLetterInfo(Struct, frozen=True, kw_only=True):
     attempts: int
 
 
-def dead_letter(record: Record, topic: str, *, code: str, detail: str, worker: str) -> OutgoingRecord:
-    """`record`'s original key and bytes for the dead-letter `topic`, with reason and origin in headers.
+def dead_letter(
+    record: Record, topic: str, *, code: str, detail: str, worker: str, source: str = TAGGER
+) -> OutgoingRecord:
+    """`record`'s original key and bytes for the dead-letter `topic`, with reason and origin in headers; `source` gave up on it.
 
     The id depends on the origin alone, so a repeat can be told. The original headers are kept, ours replaced.
     """
@@ -61,7 +65,7 @@ def dead_letter(record: Record, topic: str, *, code: str, detail: str, worker: s
     kept = tuple(h for h in record.headers if h[0] not in OWN_HEADERS and h[0] != ATTEMPTS)
     # A feed that speaks CloudEvents itself keeps its own attributes: they are part of the record's origin.
     if not any(name == "ce_type" for name, _ in kept):
-        own += _cloud_event(f"{origin.topic}-{origin.number}-{record.offset}")
+        own += _cloud_event(f"{origin.topic}-{origin.number}-{record.offset}", source)
     return OutgoingRecord(topic=topic, key=record.key, value=record.value, headers=kept + own)
 
 
@@ -94,11 +98,11 @@ def restored_headers(record: Record) -> Headers:
     return tuple(h for h in record.headers if h[0] not in OWN_HEADERS and not (ours and h[0].startswith("ce_")))
 
 
-def _cloud_event(place: str) -> Headers:
+def _cloud_event(place: str, source: str) -> Headers:
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", fast_uuid5(_NAMESPACE, place).encode()),
-        ("ce_source", b"urn:shirase:tagger"),
+        ("ce_source", source.encode()),
         ("ce_type", DEAD_LETTER_TYPE),
     )
 

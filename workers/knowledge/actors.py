@@ -219,6 +219,12 @@ def _stamp(draft: _Draft, row: Mapping[str, Any]) -> None:
     draft.attack_id = draft.attack_id or (str(row["attack_id"]) if row.get("attack_id") else None)
 
 
+def _tools_only(overlay: Mapping[str, Any]) -> frozenset[str]:
+    """Names that the galaxy gives to an actor and that everybody means a tool by."""
+    listed = overlay.get("tools_only") or {}
+    return frozenset(squash(name) for name in strings("actors.tools_only.names", listed.get("names", [])))
+
+
 def build_actors(clusters: Mapping[str, Iterable[GalaxyRow]], overlay: Mapping[str, Any]) -> ActorTable:
     """The actors of the clusters and the overlay. Raises ConfigError where the overlay's shape is wrong."""
     drafts = [_Draft(row) for row in clusters["threat-actor"] if not row.name.startswith("[")]
@@ -229,9 +235,11 @@ def build_actors(clusters: Mapping[str, Iterable[GalaxyRow]], overlay: Mapping[s
     for row in rows("actors.actor", overlay.get("actor")):
         _apply_row(index, row)
     owners: dict[str, dict[str, None]] = {}
+    tools_only = _tools_only(overlay)
     for draft in index.drafts:
         for name in draft.names:
-            owners.setdefault(squash(name), {})[draft.id] = None
+            if squash(name) not in tools_only:
+                owners.setdefault(squash(name), {})[draft.id] = None
     settled = {key: (draft.id,) for key, draft in index.primary.items()}
     settled |= {key: (draft.id,) for key, draft in index.curated.items()}
     final = {key: settled.get(key, tuple(ids)) for key, ids in owners.items()}

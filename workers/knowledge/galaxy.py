@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import re2
 from msgspec import Struct
-from pymispgalaxies.api import Cluster
+from pymispgalaxies.api import Cluster, PyMISPGalaxiesError
 
-__all__ = ["ACTOR_CLUSTERS", "MALWARE_CLUSTERS", "GalaxyRow", "GalaxyRows", "read_cluster"]
+from workers.errors import ShiraseError
+
+__all__ = [
+    "ACTOR_CLUSTERS",
+    "CLUSTERS",
+    "MALWARE_CLUSTERS",
+    "GalaxyRefusedError",
+    "GalaxyRow",
+    "GalaxyRows",
+    "parse_cluster",
+    "read_cluster",
+]
 
 ACTOR_CLUSTERS = ("threat-actor", "mitre-intrusion-set", "microsoft-activity-group")
 MALWARE_CLUSTERS = (
@@ -23,6 +37,8 @@ MALWARE_CLUSTERS = (
     "exploit-kit",
     "ransomware",
 )
+CLUSTERS = (*ACTOR_CLUSTERS, *MALWARE_CLUSTERS, "mitre-attack-pattern")
+"""Every cluster that a galaxy must have to be of use."""
 _EXTERNAL_ID = re2.compile(r"^(.*) - ([GST]\d{4}(?:\.\d{3})?)$")
 
 
@@ -49,9 +65,60 @@ class GalaxyRows(Struct, frozen=True):
     entries: tuple[GalaxyRow, ...]
 
 
+class GalaxyRefusedError(ShiraseError):
+    """A galaxy that cannot be taken. The message says what is wrong with it, and where."""
+
+
+class _Meta(Struct):
+    """What must hold of an entry's `meta`, so that the library can read it; the rest may be anything."""
+
+    synonyms: list[str] = []
+    refs: list[str] = []
+
+
+class _Entry(Struct):
+    value: str
+    uuid: str | None = None
+    description: str | None = None
+    meta: _Meta | None = None
+    related: list[dict[str, Any]] = []
+
+
+class _Document(Struct):
+    """The shape of a cluster's file that we and the library rely on."""
+
+    name: str
+    type: str
+    source: str
+    authors: list[str]
+    description: str
+    uuid: str
+    category: str
+    version: int
+    values: list[_Entry]
+
+
+def parse_cluster(name: str, content: bytes) -> GalaxyRows:
+    """The cluster `name` from the bytes of its file. Raises GalaxyRefusedError."""
+    try:
+        document = msgspec.json.decode(content)
+        msgspec.convert(document, _Document)
+        cluster = Cluster(document, skip_duplicates=True)
+    except msgspec.ValidationError as error:
+        raise GalaxyRefusedError(f"{name}.json: {error}, in the shape of a MISP galaxy cluster") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise GalaxyRefusedError(f"{name}.json is no JSON: {error}") from error
+    except (PyMISPGalaxiesError, AttributeError, KeyError, TypeError) as error:
+        raise GalaxyRefusedError(f"{name}.json: an entry that pymispgalaxies cannot read: {error!r}") from error
+    return _rows(cluster)
+
+
 def read_cluster(name: str) -> GalaxyRows:
     """The cluster `name` as pymispgalaxies ships it (data: MISP project, CC0 or BSD-2-Clause)."""
-    cluster = Cluster(name, skip_duplicates=True)
+    return _rows(Cluster(name, skip_duplicates=True))
+
+
+def _rows(cluster: Any) -> GalaxyRows:
     return GalaxyRows(int(cluster.version), tuple(_row(value) for value in cluster.values()))
 
 

@@ -21,7 +21,10 @@ class Knowledge:
 
     @property
     def version(self) -> str:
-        """`misp-galaxy@<version of the threat-actor cluster>+overlay@<12 hexadecimal digits>`."""
+        """`misp-galaxy@<version of the threat-actor cluster>+overlay@<12 hexadecimal digits>`.
+
+        With a galaxy that `shirase knowledge update` took, 12 digits of its bytes' hash follow its version: `349-0f3b…`.
+        """
         return self._compiled.version
 
     @property

@@ -13,12 +13,14 @@ from msgspec import Meta
 
 from workers.settings.alerter import AlerterSettings
 from workers.settings.bounds import Milliseconds, Name, Port, PositiveInt, Seconds, Share, TopicName
+from workers.settings.knowledge import DownloadSettings, KnowledgeSettings
 
 __all__ = [
     "AlerterSettings",
     "BatchSettings",
     "CacheSettings",
     "DeadLetterSettings",
+    "DownloadSettings",
     "FieldMapSettings",
     "FilterSettings",
     "HttpSettings",
@@ -179,13 +181,6 @@ class LogSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KnowledgeSettings:
-    """`[knowledge]`: where the compiled knowledge may be kept between starts."""
-
-    cache_dir: Path | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class TopicSettings:
     """`topics.toml`, one `[[topic]]` per topic that we declare. Times in milliseconds, sizes in bytes."""
 
@@ -291,6 +286,7 @@ class Settings:
     metrics: MetricsSettings
     log: LogSettings
     knowledge: KnowledgeSettings
+    download: DownloadSettings
     topics: tuple[TopicSettings, ...]
     routes: tuple[RouteSettings, ...]
     feeds: tuple[FieldMapSettings, ...]

@@ -83,6 +83,7 @@ def test_what_is_no_event_is_dead_lettered_with_its_bytes_and_the_rest_goes_on(v
     one.handle([record(value, 7), record(event(), 8)])
     (letter,) = [out for out in outlet.out if out.topic == "dead"]
     assert letter.value == value
+    assert ("ce_source", b"urn:shirase:alerter") in letter.headers
     info = parse_dead_letter(msgspec.structs.replace(record(letter.value), headers=letter.headers))
     assert info is not None
     assert (info.code, info.origin, info.offset) == (code, Partition("tagged", 0), 7)

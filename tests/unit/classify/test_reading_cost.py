@@ -43,6 +43,10 @@ UNITS = {
     "vulnerabilities": "CVE-2024-1234 ",
     "techniques": "T1566 ",
     "organisations": "Acme Bank Inc. was hacked. ",
+    "embassies": "hacked the Chinese embassy in France, ",
+    "branches": "hacked Kenya's Russian branch, ",
+    "accusers": "France and Italy say, ",
+    "languages": "in Chinese, Russian, ",
 }
 MARKUP = {
     "names in markup": "China <b>hackers</b> ",

@@ -54,3 +54,17 @@ def test_a_folder_without_settings_is_a_config_error(tmp_path: Path) -> None:
 def test_the_compiled_knowledge_is_kept_with_the_user(environment: dict[str, str], expected: Path | None) -> None:
     settings = Invocation(config_dir=ROOT / "config", over=None, environment=environment).settings()
     assert settings.knowledge.cache_dir == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"HOME": "/home/me"}, Path("/home/me/.local/share/shirase")),
+        ({"HOME": "/home/me", "XDG_DATA_HOME": "/data"}, Path("/data/shirase")),
+        ({"HOME": "/home/me", "SHIRASE_KNOWLEDGE__DATA_DIR": "/own"}, Path("/own")),
+        ({}, None),
+    ],
+)
+def test_galaxies_are_kept_with_the_user(environment: dict[str, str], expected: Path | None) -> None:
+    settings = Invocation(config_dir=ROOT / "config", over=None, environment=environment).settings()
+    assert settings.knowledge.data_dir == expected

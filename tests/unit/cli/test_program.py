@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tests.support.cli_calls import Program
 from workers import __version__
-from workers.cli.main import app
+from workers.cli.program import app
 from workers.errors import ConfigError, DependencyError, FatalError
 
 COMMANDS = {
@@ -94,7 +94,7 @@ def test_an_unexpected_error_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_starting_loads_no_client_and_no_knowledge() -> None:
     heavy = ("kafka", "redis", "requests", "prometheus_client", "rich.console", "ahocorasick_rs", "pymispgalaxies")
-    probe = f"import sys, workers.cli.main; print([name for name in {heavy!r} if name in sys.modules])"
+    probe = f"import sys, workers.cli.program; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "[]\n"
 

@@ -40,5 +40,5 @@ def test_every_needed_topic_is_declared_once() -> None:
 
 
 def test_only_the_alerter_pays_for_faust() -> None:
-    code = "import sys, workers.cli.main; sys.exit('faust' in sys.modules or 'kafka' in sys.modules)"
+    code = "import sys, workers.cli.program; sys.exit('faust' in sys.modules or 'kafka' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -24,6 +24,7 @@ def test_the_knowledge_that_we_ship_has_a_date() -> None:
 def test_a_version_that_nobody_dated_has_none(tmp_path: Path) -> None:
     assert released_at("misp-galaxy@999999+overlay@x", CONFIG) is None
     assert released_at("none", CONFIG) is None
+    assert released_at("misp-galaxy@336-0123456789ab+overlay@x", CONFIG) is None
     assert released_at("misp-galaxy@336+overlay@x", tmp_path) is None
 
 

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from deploy import chart_files
 from tests.support.requirement import require
 from workers import __version__
-from workers.cli.main import app
+from workers.cli.program import app
 from workers.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -17,7 +17,7 @@ import yaml
 from typer.testing import CliRunner
 
 from workers import __version__
-from workers.cli.main import app
+from workers.cli.program import app
 from workers.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[3]

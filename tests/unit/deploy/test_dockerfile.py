@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from workers.cli.main import app
+from workers.cli.program import app
 from workers.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from deploy.runbook import Section, runbook_link, sections
-from workers.cli.main import app
+from workers.cli.program import app
 
 COMMANDS = sorted({command for section in sections() for command in section.commands if "…" not in command})
 

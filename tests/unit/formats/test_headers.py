@@ -1,6 +1,6 @@
 """Headers of events and dead letters."""
 
-from workers.formats.dead_letter import dead_letter, parse_dead_letter, restored_headers
+from workers.formats.dead_letter import ALERTER, TAGGER, dead_letter, parse_dead_letter, restored_headers
 from workers.formats.raw_item import ItemDecoder
 from workers.formats.tagged_event import EventBuilder, HeaderBuilder, encode_event
 from workers.model import Analysis, Attacker, OutgoingRecord, Partition, Record, Sector, TaggedEvent, Targets
@@ -111,3 +111,11 @@ def test_ours_do_not_outlive_a_retry() -> None:
 def test_a_strange_record_is_no_dead_letter() -> None:
     assert parse_dead_letter(RECORD) is None
     assert parse_dead_letter(arrived(letter(RECORD), (("shirase-error-code", b"x"),))) is None
+
+
+def test_a_dead_letter_names_who_gave_up_on_it() -> None:
+    def source(**named: str) -> bytes:
+        return dict(dead_letter(RECORD, "dead", code="c", detail="d", worker="w", **named).headers)["ce_source"]
+
+    assert source() == TAGGER.encode() == b"urn:shirase:tagger"
+    assert source(source=ALERTER) == b"urn:shirase:alerter"

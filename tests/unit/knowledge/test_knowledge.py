@@ -61,6 +61,13 @@ def test_overlay_adds_sponsors(knowledge: Knowledge, name: str, country: str) ->
     assert country in by_name(knowledge, name)
 
 
+def test_a_tool_that_a_tracker_lists_for_an_actor_is_the_tool(knowledge: Knowledge) -> None:
+    owners = [surface for surface in knowledge.compiled.surfaces if surface.text in {"poison ivy", "poisonivy"}]
+    assert owners
+    assert not any(surface.actors for surface in owners)
+    assert any(surface.malware for surface in owners)
+
+
 def test_revoked_technique_has_successor(knowledge: Knowledge) -> None:
     assert knowledge.techniques["T1566.001"].name
     assert all(entry.successor in knowledge.techniques for entry in knowledge.techniques.values() if entry.successor)
