@@ -50,6 +50,9 @@ from workers.settings.alerts import load_alert_settings
 __all__ = ["AlerterRig", "story_event"]
 
 PARTITIONS = 4
+STANDS_ASIDE = (
+    75  # a machine that stood still cost an alerter its place: a supervisor starts it again, and so does the rig
+)
 START = datetime(2026, 11, 1, tzinfo=UTC)
 _QUICK = {
     "SHIRASE_KAFKA__SESSION_TIMEOUT_MS": "2000",
@@ -117,6 +120,7 @@ class AlerterRig:
         shutil.copytree(ROOT / "config", self.config)
         self._allow_many_alerts()
         self._supervised: list[Supervised] = []
+        self._again: Callable[[], Supervised] = lambda: self.start(1)
         self._fed: set[int] = set()
         self._second = 0
         admin = KafkaAdminClient(bootstrap_servers=bootstrap())
@@ -161,6 +165,7 @@ class AlerterRig:
         log = self._folder / f"alerter-{len(self._supervised)}.log"
         supervised = Supervised(command, self.environment(**environment), log)
         self._supervised.append(supervised)
+        self._again = lambda: self.start(workers, *module, **environment)
         return supervised
 
     def feed(self, stories: int, outlets: int = 3) -> None:
@@ -236,6 +241,8 @@ class AlerterRig:
             if holds():
                 return
             ended = self._supervised[-1].process.poll()
+            if ended == STANDS_ASIDE:
+                ended = self._again().process.poll()
             assert not ended, f"the alerter ended with {ended}\n{self.logs()}"
             time.sleep(pause_s)
         raise AssertionError(f"{trouble} after {within_s:g} s: {self.verdict()}\n{self.logs()}")
