@@ -16,7 +16,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,34 +25,20 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from tests.chaos.alert_verdict import AlertVerdict
 from tests.chaos.checker import _records
 from tests.chaos.rig import ROOT, Supervised
-from tests.support.tagged_events import event_of
+from tests.chaos.story_events import story_event
 from workers.alerter.folding import fold
 from workers.alerter.packing import unpacked
 from workers.alerter.rules import build_rules
 from workers.alerter.shard import ShardState
 from workers.formats.alert import decode_alert
-from workers.model import (
-    ActorMatch,
-    Attacker,
-    ItemRef,
-    Malware,
-    Provenance,
-    Source,
-    TaggedEvent,
-    TargetCountry,
-    Targets,
-    Tlp,
-    Vulnerability,
-)
 from workers.settings.alerts import load_alert_settings
 
-__all__ = ["AlerterRig", "story_event"]
+__all__ = ["AlerterRig"]
 
 PARTITIONS = 4
 STANDS_ASIDE = (
     75  # a machine that stood still cost an alerter its place: a supervisor starts it again, and so does the rig
 )
-START = datetime(2026, 11, 1, tzinfo=UTC)
 _QUICK = {
     "SHIRASE_KAFKA__SESSION_TIMEOUT_MS": "2000",
     "SHIRASE_KAFKA__HEARTBEAT_INTERVAL_MS": "300",
@@ -70,37 +55,6 @@ _QUICK = {
     "SHIRASE_SUPERVISOR__BACKOFF_MAX_S": "0.2",
     "SHIRASE_SUPERVISOR__CRASH_LIMIT": "1000",
 }
-_WORDS = ("amber", "basalt", "cobalt", "dune", "ember", "fjord", "garnet", "harbour", "iris", "jade", "krill", "lava")
-
-
-def story_event(number: int, outlet: int, second: int, *, country: str = "CN") -> TaggedEvent:
-    """What outlet `outlet` says of story `number`: same actor, malware and CVE, words of its own."""
-    chance = random.Random(f"{number}-{outlet}")
-    words = " ".join(chance.choices(_WORDS, k=14))
-    when = (START + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
-    actor = ActorMatch(id=f"actor-{number}", name=f"Actor {number}", alias=f"Actor {number}", score=0.95, evidence=[])
-    return event_of(
-        id=str(uuid.UUID(int=number * 100 + outlet + 1)),
-        item=ItemRef(
-            id=f"item-{number}-{outlet}",
-            content_sha256=f"{number:032x}{outlet:032x}",
-            title=f"{words} {number}",
-            url=f"https://outlet{outlet}.example/{number}",
-            source=Source(name=f"Outlet {outlet}"),
-            published_at=when,
-            tlp=Tlp.CLEAR,
-        ),
-        attackers=[
-            Attacker(
-                country=country, rank="primary", kind="state", score=0.95, stance="asserted", actors=[actor],
-                objectives=[], evidence=[],
-            )
-        ],
-        targets=Targets(countries=[TargetCountry(code=("JP", "US", "DE")[number % 3], score=0.9, evidence=[])]),
-        malware=[Malware(id=f"malware-{number}", name=f"Malware {number}", kind="malware", evidence=[])],
-        vulnerabilities=[Vulnerability(id=f"CVE-2026-{100000 + number}", evidence=[])],
-        provenance=Provenance(worker="1", rules="r", knowledge="k", processed_at=when),
-    )  # fmt: skip
 
 
 class AlerterRig:

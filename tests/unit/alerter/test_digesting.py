@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.chaos.alerter_rig import story_event
+from tests.chaos.story_events import story_event
 from tests.unit.tagger.fakes import CONFIG, CountingTelemetry
 from workers.alerter.digesting import DigestStage, StageTopics, read_event
 from workers.alerter.packing import packed, unpacked

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.chaos.alerter_rig import story_event
+from tests.chaos.story_events import story_event
 from tests.unit.alerter.test_digesting import RULES, TOPICS
 from tests.unit.tagger.fakes import CountingTelemetry
 from workers.alerter.digest import digest
