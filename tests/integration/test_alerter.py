@@ -16,8 +16,8 @@ from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from tests.chaos.alerter_rig import AlerterRig
-from tests.chaos.story_events import story_event
 from tests.chaos.rig import Supervised
+from tests.chaos.story_events import story_event
 from tests.support.lookup_server import ProviderServer, reply
 from workers.cli.program import app
 from workers.embedded.broker import EmbeddedBroker
